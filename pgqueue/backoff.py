@@ -1,0 +1,142 @@
+"""How long a failed job waits before its next attempt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from pgqueue import durations
+from pgqueue.errors import ConfigError
+
+Duration = timedelta | int | float | str
+"""A `timedelta`, a number of seconds, or text such as "30s", "5m", "1h"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """Delays by failure: `first`, then times `factor` each time, never beyond `cap`.
+
+    A `steps` list names the delays one by one, its last repeating. Jitter only adds, up to
+    that share of the delay, so that a wait is never shorter than what was asked for.
+    """
+
+    first: timedelta = timedelta(seconds=1)
+    factor: float = 1.0
+    cap: timedelta = timedelta(days=1)
+    jitter: float = 0.0
+    steps: tuple[timedelta, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.jitter <= 1:
+            raise ConfigError(f"backoff: jitter is {self.jitter}; give a share from 0 to 1")
+        if self.factor < 1:
+            raise ConfigError(f"backoff: factor is {self.factor}; give 1 or more")
+        if min(self.first, self.cap, *self.steps) < timedelta():
+            raise ConfigError("backoff: a delay is negative")
+
+    def delay(self, failures: int, chance: float) -> timedelta:
+        """Return the wait after the given number of failures (1, 2, …); `chance` is in [0, 1)."""
+        return min(self._nominal(failures), self.cap) * (1 + self.jitter * chance)
+
+    def _nominal(self, failures: int) -> timedelta:
+        if self.steps:
+            return self.steps[min(failures, len(self.steps)) - 1]
+        # Beyond 64 doublings any cap is reached; the bound keeps the power a finite number.
+        seconds = self.first.total_seconds() * self.factor ** min(failures - 1, 64)
+        return timedelta(seconds=min(seconds, self.cap.total_seconds()))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form in which a push stores its backoff on the job's row, in seconds."""
+        return {
+            "first": self.first.total_seconds(),
+            "factor": self.factor,
+            "cap": self.cap.total_seconds(),
+            "jitter": self.jitter,
+            "steps": [step.total_seconds() for step in self.steps],
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Backoff:
+        """Read what `to_json` wrote, or a hand-written part of it; what is absent is default."""
+        known = {"first", "factor", "cap", "jitter", "steps"}
+        if unknown := sorted(set(stored) - known):
+            raise ConfigError(f"backoff: unknown {', '.join(unknown)}; known: {sorted(known)}")
+        fields: dict[str, Any] = {
+            name: durations.parse(stored[name], field=f"backoff.{name}")
+            for name in ("first", "cap")
+            if name in stored
+        }
+        fields |= {name: float(stored[name]) for name in ("factor", "jitter") if name in stored}
+        steps = stored.get("steps", ())
+        return cls(steps=_steps(steps), **fields)
+
+
+def fixed(delay: Duration, *, jitter: float = 0.0) -> Backoff:
+    """Wait the same `delay` after every failure."""
+    every = durations.parse(delay, field="fixed.delay")
+    return Backoff(first=every, cap=max(every, timedelta(days=1)), jitter=jitter)
+
+
+def exponential(
+    first: Duration = 1, *, factor: float = 2.0, cap: Duration = "1h", jitter: float = 0.1
+) -> Backoff:
+    """Wait `first`, then `factor` times longer after each failure, up to `cap`."""
+    return Backoff(
+        first=durations.parse(first, field="exponential.first"),
+        factor=factor,
+        cap=durations.parse(cap, field="exponential.cap"),
+        jitter=jitter,
+    )
+
+
+def listed(*delays: Duration, jitter: float = 0.0) -> Backoff:
+    """Wait each of `delays` in turn; the last one repeats."""
+    if not delays:
+        raise ConfigError("listed: give at least one delay")
+    steps = _steps(delays)
+    return Backoff(steps=steps, cap=max(*steps, timedelta(days=1)), jitter=jitter)
+
+
+DEFAULT_BACKOFF = exponential(first=1, cap="10m", jitter=0.1)
+
+_CALL = re.compile(r"\s*(?P<kind>fixed|exponential|listed)\s*\((?P<arguments>[^()]*)\)\s*")
+
+
+def parse_backoff(text: str) -> Backoff:
+    """Read "fixed(30s)", "exponential(1s, cap=10m, jitter=0.1)" or "listed(1s, 5s, 30s)"."""
+    match = _CALL.fullmatch(text)
+    if match is None:
+        raise ConfigError(
+            f"backoff: {text!r} is not a backoff; write fixed(30s), "
+            "exponential(1s, factor=2, cap=10m, jitter=0.1) or listed(1s, 5s, 30s)"
+        )
+    delays: list[Duration] = []
+    named: dict[str, Any] = {}
+    for argument in filter(None, (part.strip() for part in match["arguments"].split(","))):
+        name, equals, value = argument.rpartition("=")
+        if equals:
+            named[name.strip()] = value.strip()
+        else:
+            delays.append(value)
+    return _call(match["kind"], delays, named, text)
+
+
+def _call(kind: str, delays: list[Duration], named: dict[str, Any], text: str) -> Backoff:
+    make = {"fixed": fixed, "exponential": exponential, "listed": listed}[kind]
+    numbers: dict[Literal["factor", "jitter"], float] = {}
+    try:
+        for name in ("factor", "jitter"):
+            if name in named:
+                numbers[name] = float(named.pop(name))
+        return make(*delays, **numbers, **named)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"backoff: {text!r} cannot be read: {error}") from None
+
+
+def _steps(delays: Any) -> tuple[timedelta, ...]:
+    return tuple(
+        durations.parse(delay, field=f"listed[{n}]") for n, delay in enumerate(delays)
+    )

@@ -1,0 +1,87 @@
+"""Every failure pgqueue names, and the verdicts a handler may raise.
+
+PgqueueError
+├── ConfigError          a setting that cannot be used
+├── RegistrationError    processors or queues that contradict each other
+├── PayloadError         a payload that cannot be sealed (also a ValueError)
+├── Rejected             an envelope or payload that cannot be read
+├── UnsupportedOption    a push option that this driver does not have
+├── BackendError         the database failed; its own error is the `__cause__`
+│   └── SchemaError      the schema is missing, behind or too new
+└── LeaseLost            the attempt no longer owns its job; nothing was written
+
+Verdict                  raised by a handler to decide its attempt's outcome
+├── Abort                dead now, whatever attempts are left
+├── RetryAfter           a failure, with the handler's own delay
+└── Snooze               not a failure: run again later, no attempt spent
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+class PgqueueError(Exception):
+    """The root of all errors that pgqueue raises."""
+
+
+class ConfigError(PgqueueError):
+    """A setting cannot be used; the message names the field or variable."""
+
+
+class RegistrationError(PgqueueError):
+    """Two declarations contradict each other; the message names both."""
+
+
+class PayloadError(PgqueueError, ValueError):
+    """A payload cannot be sealed; raised at push, before any SQL, naming the path."""
+
+
+class Rejected(PgqueueError):
+    """An envelope or payload cannot be read; its job is dead at once, no attempt spent."""
+
+
+class UnsupportedOption(PgqueueError, TypeError):
+    """A push option that the driver does not have; never silently ignored."""
+
+
+class BackendError(PgqueueError):
+    """The database refused or could not be reached; its own error is the `__cause__`."""
+
+
+class SchemaError(BackendError):
+    """The schema is missing, behind or too new; the message names the command to run."""
+
+
+class LeaseLost(PgqueueError):
+    """The job was claimed again or removed meanwhile; nothing was written."""
+
+
+class Verdict(Exception):  # noqa: N818 - a decision, not an error
+    """What a handler raises to decide the outcome of its own attempt."""
+
+
+class Abort(Verdict):
+    """The job is dead now, with reason `aborted`, whatever attempts are left."""
+
+
+class RetryAfter(Verdict):
+    """The attempt failed; the next one starts after `delay` instead of the policy's backoff."""
+
+    def __init__(self, delay: timedelta, reason: str = "") -> None:
+        super().__init__(reason or f"retry after {delay}")
+        self.delay = _not_negative(delay, "RetryAfter")
+
+
+class Snooze(Verdict):
+    """Not a failure: the job runs again after `delay`, and no attempt is spent."""
+
+    def __init__(self, delay: timedelta) -> None:
+        super().__init__(f"snooze for {delay}")
+        self.delay = _not_negative(delay, "Snooze")
+
+
+def _not_negative(delay: timedelta, what: str) -> timedelta:
+    if delay < timedelta():
+        raise ValueError(f"{what}: delay is {delay}; it must not be negative")
+    return delay
