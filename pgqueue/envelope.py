@@ -1,0 +1,96 @@
+"""The versioned JSON document that crosses processes: sealed once, unsealed once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from pgqueue.errors import PayloadError, Rejected
+
+WIRE_FORMAT_VERSION: Final = 1
+
+Carrier = Mapping[str, str]
+"""Trace context beside the payload: traceparent, tracestate, baggage."""
+
+_CONTEXT: Final = {
+    "traceparent": re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"),
+    "tracestate": re.compile(r"[\x20-\x7e]{1,512}"),
+    "baggage": re.compile(r"[\x20-\x7e]{1,8192}"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A payload as JSON text, and the context that travels beside it."""
+
+    payload: bytes
+    carrier: Carrier = field(default_factory=dict)
+
+
+class _Wire(msgspec.Struct):
+    """What a reader looks at; other keys are somebody's, and stay where they are."""
+
+    v: Any
+    payload: msgspec.Raw
+    traceparent: Any = None
+    tracestate: Any = None
+    baggage: Any = None
+
+
+_decoder = msgspec.json.Decoder(_Wire)
+
+
+def seal(payload: bytes, carrier: Carrier | None = None) -> bytes:
+    """Wrap a payload, given as JSON text, for storage: the producer's edge."""
+    context = b"".join(
+        b",%s:%s" % (msgspec.json.encode(key), msgspec.json.encode(value))
+        for key, value in (carrier or {}).items()
+        if _checked_context(key, value)
+    )
+    return b'{"v":%d,"payload":%s%s}' % (WIRE_FORMAT_VERSION, payload, context)
+
+
+def unseal(document: str | bytes) -> Envelope:
+    """Open a stored envelope: the dispatcher's edge. Anything unreadable is `Rejected`."""
+    try:
+        wire = _decoder.decode(document)
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        raise Rejected(
+            f"not an envelope ({error}); push with pgqueue.push(), which seals the payload"
+        ) from None
+    _check_version(wire.v)
+    carrier = {
+        key: value
+        for key, pattern in _CONTEXT.items()
+        if isinstance(value := getattr(wire, key), str) and pattern.fullmatch(value)
+    }
+    return Envelope(bytes(wire.payload), carrier)
+
+
+def _check_version(version: Any) -> None:
+    """Accept exactly the versions this reader knows; 1.0 is what some JSON writers make of 1."""
+    if version == WIRE_FORMAT_VERSION and not isinstance(version, bool):
+        return
+    whole = isinstance(version, int | float) and not isinstance(version, bool)
+    if not whole or version != int(version) or version < 0:
+        raise Rejected(f"not an envelope: v is {version!r:.40}, and must be {WIRE_FORMAT_VERSION}")
+    if version > WIRE_FORMAT_VERSION:
+        advice = "the producer is newer: roll it back, or upgrade this worker and redrive"
+    else:
+        advice = "the producer is older: drain its jobs with its own version, or upgrade it"
+    raise Rejected(
+        f"envelope version {int(version)} is unsupported, this worker reads "
+        f"{WIRE_FORMAT_VERSION}; {advice}"
+    )
+
+
+def _checked_context(key: str, value: str) -> bool:
+    pattern = _CONTEXT.get(key)
+    if pattern is None:
+        raise PayloadError(f"carrier: unknown key {key!r:.40}; known: {', '.join(_CONTEXT)}")
+    # A malformed context costs the correlation, never the job.
+    return pattern.fullmatch(value) is not None

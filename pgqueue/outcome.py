@@ -1,0 +1,99 @@
+"""What becomes of an attempt: `judge` decides it as a value, the settler writes it."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from pgqueue.errors import Abort, Rejected, RetryAfter, Snooze
+from pgqueue.policy import Limits
+
+Reason = Literal["exhausted", "expired", "lost", "rejected", "aborted"]
+
+_CAP = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed attempt as it is kept with the job; the database adds its time."""
+
+    error: str
+    traceback: str = ""
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """Describe an exception, capped at 16 KiB each, without any local variable."""
+        try:
+            text = f"{type(error).__name__}: {error}".removesuffix(": ")
+        except BaseException:  # an exception whose str() raises must not cost the job
+            text = f"{type(error).__name__} (its message cannot be shown)"
+        try:
+            lines = "".join(traceback.format_exception(error))
+        except BaseException:
+            lines = text
+        return cls(cap(text), cap(lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The job is complete and leaves the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The attempt failed; the next one starts after `delay`."""
+
+    delay: timedelta
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The job is given back uncounted: at once, or after `delay`."""
+
+    delay: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """The job becomes a dead letter; an attempt that never ran the handler is not `counted`."""
+
+    reason: Reason
+    failure: Failure | None = None
+    counted: bool = True
+
+
+Outcome = Done | Retry | Release | Dead
+
+
+def judge(error: BaseException | None, limits: Limits, *, attempt: int, chance: float) -> Outcome:
+    """Decide what becomes of an attempt that ended with `error`, or with none.
+
+    `chance` in [0, 1) is the jitter's dice, thrown by the caller.
+    """
+    match error:
+        case None:
+            return Done()
+        case Snooze(delay=delay):
+            return Release(delay)
+        case Rejected():
+            return Dead("rejected", Failure.of(error), counted=False)
+        case Abort():
+            return Dead("aborted", Failure.of(error))
+        case _ if attempt >= limits.attempts:
+            return Dead("exhausted", Failure.of(error))
+        case RetryAfter(delay=delay):
+            return Retry(delay, Failure.of(error))
+        case _:
+            return Retry(limits.backoff.delay(attempt, chance), Failure.of(error))
+
+
+def cap(text: str) -> str:
+    """Shorten a text to 16 KiB, keeping its head and its tail, and make it storable."""
+    if len(text) > _CAP:
+        half = _CAP // 2
+        text = f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
+    storable = text.encode("utf-8", "backslashreplace").decode()
+    return storable.replace("\x00", "\ufffd")

@@ -1,0 +1,69 @@
+"""How often, how long and how many at once: what a processor or a push decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pgqueue import durations
+from pgqueue.backoff import Backoff, Duration
+from pgqueue.errors import ConfigError
+
+MAX_ATTEMPTS = 32767
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The policy in force for one attempt, every question answered."""
+
+    attempts: int
+    backoff: Backoff
+    timeout: timedelta | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What somebody said about their jobs; `None` leaves the answer to the next in line.
+
+    The push's word counts before the processor's, the processor's before the configuration's.
+    """
+
+    attempts: int | None = None
+    backoff: Backoff | None = None
+    timeout: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        if self.attempts is not None and not 1 <= self.attempts <= MAX_ATTEMPTS:
+            raise ConfigError(
+                f"attempts is {self.attempts}; give 1 to {MAX_ATTEMPTS} runs in all"
+            )
+        if self.timeout is not None and self.timeout <= timedelta():
+            raise ConfigError(f"timeout is {self.timeout}; give more than 0")
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        attempts: int | None = None,
+        retries: int | None = None,
+        backoff: Backoff | None = None,
+        timeout: Duration | None = None,
+    ) -> Policy:
+        """Build a policy from what people write; `retries=3` means `attempts=4`."""
+        if attempts is not None and retries is not None:
+            raise ConfigError("give attempts (runs in all) or retries (runs after the first)")
+        if retries is not None:
+            attempts = retries + 1
+        return cls(
+            attempts=attempts,
+            backoff=backoff,
+            timeout=None if timeout is None else durations.parse(timeout, field="timeout"),
+        )
+
+    def over(self, limits: Limits) -> Limits:
+        """Answer with this policy where it speaks, and with `limits` where it is silent."""
+        return Limits(
+            attempts=limits.attempts if self.attempts is None else self.attempts,
+            backoff=limits.backoff if self.backoff is None else self.backoff,
+            timeout=limits.timeout if self.timeout is None else self.timeout,
+        )
