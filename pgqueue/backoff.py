@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -44,8 +44,10 @@ class Backoff:
     def _nominal(self, failures: int) -> timedelta:
         if self.steps:
             return self.steps[min(failures, len(self.steps)) - 1]
-        # Beyond 64 doublings any cap is reached; the bound keeps the power a finite number.
-        seconds = self.first.total_seconds() * self.factor ** min(failures - 1, 64)
+        try:
+            seconds = self.first.total_seconds() * self.factor ** (failures - 1)
+        except OverflowError:
+            return self.cap
         return timedelta(seconds=min(seconds, self.cap.total_seconds()))
 
     def to_json(self) -> dict[str, Any]:
@@ -99,6 +101,9 @@ def listed(*delays: Duration, jitter: float = 0.0) -> Backoff:
     steps = _steps(delays)
     return Backoff(steps=steps, cap=max(*steps, timedelta(days=1)), jitter=jitter)
 
+
+Delays = Backoff | Callable[[int], timedelta]
+"""A backoff, or the application's own function from the number of failures to a delay."""
 
 DEFAULT_BACKOFF = exponential(first=1, cap="10m", jitter=0.1)
 

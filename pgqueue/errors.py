@@ -7,6 +7,7 @@ PgqueueError
 ├── Rejected             an envelope or payload that cannot be read
 ├── UnsupportedOption    a push option that this driver does not have
 ├── BackendError         the database failed; its own error is the `__cause__`
+│   ├── Unavailable      for now: trying again may help
 │   └── SchemaError      the schema is missing, behind or too new
 └── LeaseLost            the attempt no longer owns its job; nothing was written
 
@@ -47,6 +48,10 @@ class UnsupportedOption(PgqueueError, TypeError):
 
 class BackendError(PgqueueError):
     """The database refused or could not be reached; its own error is the `__cause__`."""
+
+
+class Unavailable(BackendError):
+    """The database cannot be used for now; trying again may help."""
 
 
 class SchemaError(BackendError):

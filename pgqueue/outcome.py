@@ -87,7 +87,7 @@ def judge(error: BaseException | None, limits: Limits, *, attempt: int, chance: 
         case RetryAfter(delay=delay):
             return Retry(delay, Failure.of(error))
         case _:
-            return Retry(limits.backoff.delay(attempt, chance), Failure.of(error))
+            return Retry(limits.wait(attempt, chance), Failure.of(error))
 
 
 def cap(text: str) -> str:

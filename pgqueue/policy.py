@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pgqueue import durations
-from pgqueue.backoff import Backoff, Duration
+from pgqueue.backoff import Backoff, Delays, Duration
 from pgqueue.errors import ConfigError
 
 MAX_ATTEMPTS = 32767
@@ -17,8 +17,14 @@ class Limits:
     """The policy in force for one attempt, every question answered."""
 
     attempts: int
-    backoff: Backoff
+    backoff: Delays
     timeout: timedelta | None
+
+    def wait(self, failures: int, chance: float) -> timedelta:
+        """Return how long to wait after so many failures; `chance` in [0, 1) is the dice."""
+        if isinstance(self.backoff, Backoff):
+            return self.backoff.delay(failures, chance)
+        return self.backoff(failures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +35,7 @@ class Policy:
     """
 
     attempts: int | None = None
-    backoff: Backoff | None = None
+    backoff: Delays | None = None
     timeout: timedelta | None = None
 
     def __post_init__(self) -> None:
@@ -46,7 +52,7 @@ class Policy:
         *,
         attempts: int | None = None,
         retries: int | None = None,
-        backoff: Backoff | None = None,
+        backoff: Delays | None = None,
         timeout: Duration | None = None,
     ) -> Policy:
         """Build a policy from what people write; `retries=3` means `attempts=4`."""

@@ -22,39 +22,30 @@ class Queue(Generic[T]):
 
     name: str
     type: Any
-    source: str | None
 
     @overload
     def __init__(self: Queue[Any], name: str) -> None: ...
     @overload
-    def __init__(self: Queue[T], name: str, type: type[T]) -> None: ...  # noqa: A002
+    def __init__(self: Queue[T], name: str, type: type[T]) -> None: ...
     def __init__(self, name: str, type: Any = Any) -> None:
-        object.__setattr__(self, "name", check_name(name, "queue"))
+        object.__setattr__(self, "name", queue_name(name))
         object.__setattr__(self, "type", type)
-        object.__setattr__(self, "source", None)
-
-    @property
-    def dead(self) -> Queue[T]:
-        """The address of this queue's dead letters."""
-        if self.source is not None:
-            raise ValueError(f"queue {self.name!r}: dead letters have no dead letters")
-        address: Queue[T] = object.__new__(Queue)
-        object.__setattr__(address, "name", self.name + _DEAD)
-        object.__setattr__(address, "type", self.type)
-        object.__setattr__(address, "source", self.name)
-        return address
 
 
-def check_name(name: str, what: str) -> str:
-    """Return the name if it can name a queue or a job; raise ValueError saying what can."""
+def queue_name(name: str) -> str:
+    """Return the name if it can name a queue; raise ValueError saying what can."""
+    if checked_name(name, "queue").endswith(_DEAD):
+        raise ValueError(
+            f"queue name {name!r}: names that end in {_DEAD} are addresses of dead letters"
+        )
+    return name
+
+
+def checked_name(name: str, what: str) -> str:
+    """Return the name if it can name `what`, a queue or a job; raise ValueError otherwise."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(
             f"{what} name {name!r:.60} is not usable: use 1 to 48 letters, digits, "
             "_ . : or -, not starting with a sign"
-        )
-    if what == "queue" and name.endswith(_DEAD):
-        raise ValueError(
-            f"queue name {name!r}: names that end in {_DEAD} are addresses of dead letters; "
-            f"use Queue({name.removesuffix(_DEAD)!r}, …).dead to process them"
         )
     return name

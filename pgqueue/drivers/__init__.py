@@ -1,0 +1,1 @@
+"""The places that know a storage."""

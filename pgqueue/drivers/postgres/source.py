@@ -1,0 +1,163 @@
+"""The jobs of PostgreSQL as one worker sees them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import timedelta
+from time import monotonic
+from typing import Any
+
+import psycopg
+
+from pgqueue.config import Config
+from pgqueue.drivers.postgres import connect, schema
+from pgqueue.drivers.postgres.alarm import Alarm
+from pgqueue.drivers.postgres.failures import translated
+from pgqueue.drivers.postgres.lanes import Lanes, Sweep
+from pgqueue.drivers.postgres.listener import Listener
+from pgqueue.drivers.postgres.settle import COMPLETE, leased, settle
+from pgqueue.drivers.postgres.statement import load, run
+from pgqueue.errors import LeaseLost, Unavailable
+from pgqueue.outcome import Retry
+from pgqueue.seam import Claim, Delivery, Lease, Settlement
+
+CLAIM = load("claim", Delivery)
+EXTEND = load("extend", int)
+PROMOTE = load("promote", lambda moved, next_in, _: (moved, next_in))
+
+_PROMOTE_LIMIT = 500
+# Polling replaces the doorbell while the listening connection is away.
+_DEGRADED_POLL = 1.0
+# claims, settlements, extensions: each may be under way at once.
+_CONTROL_CONNECTIONS = 3
+
+
+class Source:
+    """Claims, settles and extends on connections of its own; handlers have their own pool."""
+
+    def __init__(self, config: Config, queues: Sequence[str], worker: str) -> None:
+        application = f"pgqueue:worker:{worker}"
+        self._config = config
+        self._conninfo = connect.conninfo(config, application)
+        self._control = connect.pool(config, application, _CONTROL_CONNECTIONS)
+        self._handlers = connect.pool(config, f"pgqueue:job:{worker}", config.pool_size)
+        self._listener = Listener(self._connection, queues)
+        self._lanes = Lanes()
+        self._sweep = Sweep()
+        self._alarm = Alarm()
+        self._listen_again = 0.0
+
+    async def __aenter__(self) -> Source:
+        """Connect within `connect_timeout`, and refuse a schema that this code does not know."""
+        async with await connect.patiently(self._connection, self._config) as conn:
+            await schema.check(conn)
+        await self._control.open()
+        await self._handlers.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._listener.close()
+        await self._handlers.close()
+        await self._control.close()
+
+    async def claim(self, claim: Claim) -> Sequence[Delivery]:
+        """Promote what is due, then lease from the cursors, and from the lanes' starts if due."""
+        with translated():
+            async with self._control.connection() as conn:
+                if self._alarm.rings:
+                    await self._promote(conn)
+                found = await self._claim(conn, claim, self._lanes.cursors(claim.rooms))
+                self._lanes.advance(found)
+                if not found or self._sweep.due:
+                    found += await self._claim_sweeping(conn, claim, found)
+        if found:
+            await self._listener.awake()
+        return found
+
+    async def _claim_sweeping(
+        self, conn: psycopg.AsyncConnection[Any], claim: Claim, found: Sequence[Delivery]
+    ) -> list[Delivery]:
+        rooms = dict(claim.rooms)
+        for delivery in found:
+            rooms[delivery.queue] -= 1
+        rest = Claim(
+            rooms={queue: room for queue, room in rooms.items() if room},
+            limit=claim.limit - len(found),
+            token=claim.token,
+            lease=claim.lease,
+            worker=claim.worker,
+        )
+        if not rest.rooms or not rest.limit:
+            return []
+        started = monotonic()
+        swept = await self._claim(conn, rest, [-1] * 10 * len(rest.rooms))
+        self._sweep.took(monotonic() - started)
+        self._lanes.advance(swept)
+        return swept
+
+    async def _claim(
+        self, conn: psycopg.AsyncConnection[Any], claim: Claim, cursors: list[int]
+    ) -> list[Delivery]:
+        parameters = {
+            "queues": list(claim.rooms),
+            "rooms": list(claim.rooms.values()),
+            "cursors": cursors,
+            "limit": claim.limit,
+            "token": claim.token,
+            "lease": claim.lease,
+            "worker": claim.worker,
+        }
+        return await run(conn, CLAIM, parameters)
+
+    async def _promote(self, conn: psycopg.AsyncConnection[Any]) -> None:
+        [(moved, next_in)] = await run(conn, PROMOTE, {"limit": _PROMOTE_LIMIT})
+        self._alarm.set(0.0 if moved == _PROMOTE_LIMIT else next_in)
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Collection[int]:
+        """Write outcomes, one statement a kind; return the ids whose lease still held."""
+        with translated():
+            async with self._control.connection() as conn:
+                written = await settle(conn, settlements)
+        for _, outcome in settlements:
+            if isinstance(outcome, Retry):
+                self._alarm.at_most(outcome.delay.total_seconds())
+        return written
+
+    async def extend(self, leases: Sequence[Lease], lease: timedelta) -> Collection[int]:
+        """Prolong leases from now; return the ids whose lease still held."""
+        with translated():
+            async with self._control.connection() as conn:
+                return set(await run(conn, EXTEND, leased(leases) | {"lease": lease}))
+
+    async def wait(self, timeout: timedelta) -> None:
+        """Sleep until a bell rings, a job is due, or it is time to look again."""
+        seconds = self._alarm.within(timeout.total_seconds())
+        if not self._listener.hears and monotonic() >= self._listen_again:
+            await self._listen()
+            return
+        with translated():
+            await self._listener.wait(
+                seconds if self._listener.hears else min(seconds, _DEGRADED_POLL)
+            )
+        self._alarm.check()
+
+    async def _listen(self) -> None:
+        try:
+            await self._listener.open()
+        except (psycopg.Error, Unavailable):
+            self._listen_again = monotonic() + _DEGRADED_POLL
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, lease: Lease) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """Open a transaction whose commit completes the job, and which a lost lease undoes."""
+        async with self._handlers.connection() as conn, conn.transaction():
+            yield conn
+            if not await run(conn, COMPLETE, leased([lease])):
+                raise LeaseLost(
+                    f"job {lease.job}: its lease was lost before the transaction ended; "
+                    "nothing was written"
+                )
+
+    async def _connection(self) -> psycopg.AsyncConnection[Any]:
+        return await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)

@@ -1,0 +1,42 @@
+-- Lease up to :limit due jobs: queues in the caller's order, each up to its room, each lane from its cursor.
+-- The rows are found by ctid from laterals, one index range a lane: joins and in (subselect) flip to
+-- sequential scans when the statistics of the nearly empty table are stale. Lower lanes are neither
+-- read nor locked once the room is full. A lapsed lease counts as a failed attempt.
+update pgqueue.jobs
+set lease = :token,
+    worker = :worker,
+    attempt = least(attempt + 1, 32767),
+    visible_at = now() + :lease,
+    failures = case
+      when lease is null then failures
+      else pgqueue.append_failure(failures, jsonb_build_object(
+        'attempt', attempt, 'at', visible_at, 'worker', worker, 'lost', true,
+        'error', 'worker lost: its lease lapsed before the attempt ended'))
+    end
+where ctid = any (array(
+  select found.ctid
+  from unnest(:queues::text[], :rooms::integer[]) with ordinality as wanted (queue, room, n)
+  cross join lateral (
+    select job.ctid
+    from unnest('{0,1,2,3,4,5,6,7,8,9}'::smallint[]) with ordinality as lane (priority, n)
+    cross join lateral (
+      select job.ctid
+      from pgqueue.jobs job
+      where job.queue = wanted.queue
+        and job.priority = lane.priority
+        and job.position > (:cursors::bigint[])[(wanted.n - 1) * 10 + lane.n]
+        and job.visible_at <= now()
+      order by job.position
+      limit wanted.room
+      for update skip locked
+    ) job
+    order by lane.n
+    limit wanted.room
+  ) found
+  order by wanted.n
+  limit :limit
+))
+returning id, lease, queue, name, priority, position, attempt, max_attempts,
+  backoff::text, extract(epoch from timeout)::float8 as timeout, envelope::text, pushed_at,
+  coalesce(expires_at <= now(), false) as expired,
+  coalesce(failures -> -1 ? 'lost', false) as lost

@@ -1,0 +1,2 @@
+-- Subscribe this connection to the wake-ups of all queues.
+listen pgqueue

@@ -1,0 +1,16 @@
+-- Put failed jobs whose lease still holds into their backoff, ring, and return their ids.
+with failed as (
+  delete from pgqueue.jobs
+  where id = any (:ids::bigint[])
+    and lease = (:tokens::bigint[])[array_position(:ids::bigint[], id)]
+  returning id, queue, name, priority, attempt, max_attempts, backoff, timeout, envelope, failures, unique_key, pushed_at, expires_at, worker
+),
+waiting as (
+  insert into pgqueue.scheduled_jobs (id, queue, name, priority, run_at, attempt, max_attempts, backoff, timeout, envelope, failures, unique_key, pushed_at, expires_at)
+  select id, queue, name, priority, now() + (:delays::interval[])[array_position(:ids::bigint[], id)], attempt, max_attempts, backoff, timeout, envelope,
+    pgqueue.append_failure(failures, (:failures::jsonb[])[array_position(:ids::bigint[], id)] || jsonb_build_object('attempt', attempt, 'at', now(), 'worker', worker)),
+    unique_key, pushed_at, expires_at
+  from failed
+  returning id, queue
+)
+select id from waiting where pgqueue.ring(queue) is not null

@@ -1,0 +1,66 @@
+"""A statement is a value: constant SQL from a file, and the type of its rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Generic, TypeVar, overload
+
+import psycopg
+from psycopg.rows import args_row
+
+Row = TypeVar("Row")
+
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement(Generic[Row]):
+    """SQL with named parameters, and what makes a row of its columns, in their order."""
+
+    text: bytes
+    row: Callable[..., Row]
+
+
+def load(name: str, row: Callable[..., Row]) -> Statement[Row]:
+    """Read `sql/<name>.sql`.
+
+    Parameters are written `:name` there, so that the file runs unedited in psql after `\\set`.
+    """
+    text = files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+    text = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+    text = _PARAMETER.sub(r"%(\1)s", text.replace("%", "%%"))
+    return Statement(text.encode(), row)
+
+
+@overload
+def run(
+    conn: psycopg.Connection[Any], statement: Statement[Row], parameters: Mapping[str, Any]
+) -> list[Row]: ...
+@overload
+def run(
+    conn: psycopg.AsyncConnection[Any], statement: Statement[Row], parameters: Mapping[str, Any]
+) -> Awaitable[list[Row]]: ...
+def run(
+    conn: psycopg.Connection[Any] | psycopg.AsyncConnection[Any],
+    statement: Statement[Row],
+    parameters: Mapping[str, Any],
+) -> list[Row] | Awaitable[list[Row]]:
+    """Execute a statement: rows from a blocking connection, an awaitable from an async one.
+
+    The caller's row factory, transaction and settings stay as they are.
+    """
+    if isinstance(conn, psycopg.AsyncConnection):
+        return _run_async(conn, statement, parameters)
+    with conn.cursor(row_factory=args_row(statement.row)) as cursor:
+        return cursor.execute(statement.text, parameters).fetchall()
+
+
+async def _run_async(
+    conn: psycopg.AsyncConnection[Any], statement: Statement[Row], parameters: Mapping[str, Any]
+) -> list[Row]:
+    async with conn.cursor(row_factory=args_row(statement.row)) as cursor:
+        await cursor.execute(statement.text, parameters)
+        return await cursor.fetchall()

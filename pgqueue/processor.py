@@ -1,0 +1,165 @@
+"""`Processors`: the handlers of an application, inert until a worker includes them."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar, overload
+
+from pgqueue.backoff import Delays, Duration
+from pgqueue.errors import ConfigError, RegistrationError
+from pgqueue.job import Job
+from pgqueue.payload import Codec
+from pgqueue.policy import Policy
+from pgqueue.queue import Queue, checked_name
+
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+R = TypeVar("R")
+
+Address = tuple[str, str | None]
+"""(queue, name); the name `None` catches what no other name of the queue takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processor:
+    """The registered handler of an address, with its policy."""
+
+    label: str
+    queue: str
+    name: str | None
+    policy: Policy
+    concurrency: int | None
+    handler: Callable[[Any], Any] = field(repr=False)
+    takes_job: bool
+    codec: Codec[Any] = field(repr=False)
+
+    @property
+    def address(self) -> Address:
+        """Where its jobs are addressed to."""
+        return (self.queue, self.name)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the handler runs on the event loop; a plain `def` runs on a thread."""
+        return inspect.iscoroutinefunction(self.handler)
+
+
+class Decorator(Protocol[T]):
+    """What `process` returns: it registers a handler and gives it back unchanged."""
+
+    @overload
+    def __call__(self, handler: Callable[[Job[T]], R], /) -> Callable[[Job[T]], R]: ...
+    @overload
+    def __call__(self, handler: Callable[[T], R], /) -> Callable[[T], R]: ...
+
+
+class Processors:
+    """A set of processors, usually one per feature module; making one does no I/O."""
+
+    def __init__(self) -> None:
+        self._processors: list[Processor] = []
+        self._running = False
+
+    def __iter__(self) -> typing.Iterator[Processor]:
+        return iter(self._processors)
+
+    def process(
+        self,
+        queue: Queue[T] | str,
+        *,
+        name: str | None = None,
+        concurrency: int | None = None,
+        attempts: int | None = None,
+        retries: int | None = None,
+        backoff: Delays | None = None,
+        timeout: Duration | None = None,
+    ) -> Decorator[T]:
+        """Register a handler for a queue's jobs, or only for those of one `name`.
+
+        The handler takes the payload, or a `Job[T]`; `async def` runs on the event loop, a
+        plain `def` on a thread. At most `concurrency` of its attempts run at once in one
+        worker. `attempts` counts runs in all, `retries` those after the first.
+        """
+        lane: Queue[Any] = Queue(queue) if isinstance(queue, str) else queue
+        policy = Policy.of(attempts=attempts, retries=retries, backoff=backoff, timeout=timeout)
+        if concurrency is not None and concurrency < 1:
+            raise ConfigError(f"concurrency is {concurrency}; give 1 or more")
+
+        def register(handler: Callable[[Any], Any]) -> Callable[[Any], Any]:
+            takes_job, payload_type = _parameter(handler, lane)
+            self._add(
+                Processor(
+                    label=f"{handler.__module__}.{handler.__qualname__}",
+                    queue=lane.name,
+                    name=None if name is None else checked_name(name, "job"),
+                    policy=policy,
+                    concurrency=concurrency,
+                    handler=handler,
+                    takes_job=takes_job,
+                    codec=Codec(payload_type),
+                )
+            )
+            return handler
+
+        return register
+
+    def _add(self, processor: Processor) -> None:
+        if self._running:
+            raise RegistrationError(
+                f"{processor.label} was added after a worker had started with its processors; "
+                "import its module before the worker runs"
+            )
+        self._processors.append(processor)
+
+    def close(self) -> None:
+        """Refuse later additions: a worker has taken its snapshot."""
+        self._running = True
+
+
+def reachable(included: Iterable[Processors]) -> Mapping[Address, Processor]:
+    """Return the processors of the included sets by address; two at one address are refused."""
+    found: dict[Address, Processor] = {}
+    for processor in (one for processors in included for one in processors):
+        other = found.setdefault(processor.address, processor)
+        if other is not processor:
+            address = "/".join(filter(None, processor.address))
+            raise RegistrationError(
+                f"two processors for {address}: {other.label} and {processor.label}; "
+                "give one of them another queue or name, or leave it out"
+            )
+    return MappingProxyType(found)
+
+
+def _parameter(handler: Callable[[Any], Any], lane: Queue[Any]) -> tuple[bool, Any]:
+    """Return whether the handler takes a `Job`, and the payload type that it will be given."""
+    label = f"{handler.__module__}.{handler.__qualname__}"
+    parameters = list(inspect.signature(handler).parameters.values())
+    required = [one for one in parameters if one.default is one.empty and one.kind < 2]
+    if len(required) != 1 and not (parameters and len(required) == 0):
+        raise RegistrationError(f"{label} takes {len(required)} arguments; a handler takes one")
+    annotation = _annotation(handler, parameters[0].name, label)
+    takes_job = annotation is Job or typing.get_origin(annotation) is Job
+    wanted = next(iter(typing.get_args(annotation)), Any) if takes_job else annotation
+    if wanted is not Any and lane.type is not Any and wanted != lane.type:
+        raise RegistrationError(
+            f"{label} takes {_shown(wanted)}, but queue {lane.name!r} carries {_shown(lane.type)}"
+        )
+    return takes_job, lane.type if wanted is Any else wanted
+
+
+def _annotation(handler: Callable[[Any], Any], parameter: str, label: str) -> Any:
+    try:
+        return typing.get_type_hints(handler).get(parameter, Any)
+    except NameError as error:
+        raise RegistrationError(
+            f"{label}: the annotation of {parameter!r} cannot be resolved ({error}); "
+            "define or import the type at module level, before the handler"
+        ) from None
+
+
+def _shown(kind: Any) -> str:
+    return kind.__qualname__ if isinstance(kind, type) else str(kind)

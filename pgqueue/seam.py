@@ -1,0 +1,107 @@
+"""What a driver offers to the worker: values and protocols that name no storage."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, Protocol
+
+from pgqueue.outcome import Outcome
+
+
+class Lease(NamedTuple):
+    """The right to settle one attempt: the job, and the random token of its claim."""
+
+    job: int
+    token: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a worker asks for: per queue, in the order of preference, how many it has room for."""
+
+    rooms: Mapping[str, int]
+    limit: int
+    token: int
+    lease: timedelta
+    worker: str
+
+
+class Delivery(NamedTuple):
+    """One claimed job as the driver read it: nothing in it is decoded yet.
+
+    `backoff` is JSON text and `timeout` seconds, as the push chose them. `expired`: its time
+    to start has passed. `lost`: an earlier attempt's lease lapsed.
+    """
+
+    id: int
+    token: int
+    queue: str
+    name: str | None
+    priority: int
+    position: int
+    attempt: int
+    max_attempts: int | None
+    backoff: str | None
+    timeout: float | None
+    envelope: str
+    pushed_at: datetime
+    expired: bool
+    lost: bool
+
+    @property
+    def lease(self) -> Lease:
+        """The token with which this attempt is settled."""
+        return Lease(self.id, self.token)
+
+
+class Settlement(NamedTuple):
+    """An attempt's outcome on its way to the storage."""
+
+    lease: Lease
+    outcome: Outcome
+
+
+class JobSource(Protocol):
+    """The storage as one worker sees it; open while its context is entered.
+
+    Every method raises `Unavailable` when the storage cannot be reached for now.
+    """
+
+    async def __aenter__(self) -> JobSource: ...
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def claim(self, claim: Claim) -> Sequence[Delivery]:
+        """Lease due jobs, never more than there is room for."""
+        ...
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Collection[int]:
+        """Write outcomes; return the ids of the jobs whose lease still held."""
+        ...
+
+    async def extend(self, leases: Sequence[Lease], lease: timedelta) -> Collection[int]:
+        """Prolong leases from now; return the ids of the jobs whose lease still held."""
+        ...
+
+    async def wait(self, timeout: timedelta) -> None:
+        """Sleep until there may be something to claim, `timeout` at most."""
+        ...
+
+    def transaction(self, lease: Lease) -> AbstractAsyncContextManager[Any]:
+        """Open a transaction that completes the job when it commits, fenced by its lease."""
+        ...
+
+
+class Driver(Protocol):
+    """What a worker is given: settings, and a source of jobs."""
+
+    @property
+    def config(self) -> Any:
+        """The settings (`pgqueue.config.Config`)."""
+        ...
+
+    def source(self, queues: Sequence[str], worker: str) -> JobSource:
+        """Make the storage's face for one worker, which serves `queues`."""
+        ...
