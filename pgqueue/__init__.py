@@ -1,1 +1,68 @@
-"""pgqueue."""
+"""pgqueue: a Postgres-native job queue. Jobs commit with your data; dead letters are jobs too."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pgqueue.backoff import Backoff, exponential, fixed, listed
+from pgqueue.config import Config
+from pgqueue.envelope import WIRE_FORMAT_VERSION
+from pgqueue.errors import (
+    Abort,
+    BackendError,
+    ConfigError,
+    LeaseLost,
+    PayloadError,
+    PgqueueError,
+    RegistrationError,
+    Rejected,
+    RetryAfter,
+    SchemaError,
+    Snooze,
+    Unavailable,
+    UnsupportedOption,
+)
+from pgqueue.job import Job
+from pgqueue.processor import Processors
+from pgqueue.queue import Queue
+
+# A producer never needs the worker, and a worker of another driver never needs psycopg: both
+# load on first use. Type checkers see them here.
+if TYPE_CHECKING:
+    from pgqueue.drivers.postgres import Postgres
+    from pgqueue.worker import Worker
+
+_ON_FIRST_USE = {"Postgres": "pgqueue.drivers.postgres", "Worker": "pgqueue.worker"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ON_FIRST_USE:
+        return getattr(import_module(_ON_FIRST_USE[name]), name)
+    raise AttributeError(f"module 'pgqueue' has no attribute {name!r}")
+
+
+__all__ = [
+    "WIRE_FORMAT_VERSION",
+    "Abort",
+    "BackendError",
+    "Backoff",
+    "Config",
+    "ConfigError",
+    "Job",
+    "LeaseLost",
+    "PayloadError",
+    "PgqueueError",
+    "Postgres",
+    "Processors",
+    "Queue",
+    "RegistrationError",
+    "Rejected",
+    "RetryAfter",
+    "SchemaError",
+    "Snooze",
+    "Unavailable",
+    "UnsupportedOption",
+    "Worker",
+    "exponential",
+    "fixed",
+    "listed",
+]

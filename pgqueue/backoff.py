@@ -130,18 +130,17 @@ def parse_backoff(text: str) -> Backoff:
 
 
 def _call(kind: str, delays: list[Duration], named: dict[str, Any], text: str) -> Backoff:
-    make = {"fixed": fixed, "exponential": exponential, "listed": listed}[kind]
+    makers: dict[str, Callable[..., Backoff]]
+    makers = {"fixed": fixed, "exponential": exponential, "listed": listed}
     numbers: dict[Literal["factor", "jitter"], float] = {}
     try:
         for name in ("factor", "jitter"):
             if name in named:
                 numbers[name] = float(named.pop(name))
-        return make(*delays, **numbers, **named)
+        return makers[kind](*delays, **numbers, **named)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"backoff: {text!r} cannot be read: {error}") from None
 
 
 def _steps(delays: Any) -> tuple[timedelta, ...]:
-    return tuple(
-        durations.parse(delay, field=f"listed[{n}]") for n, delay in enumerate(delays)
-    )
+    return tuple(durations.parse(delay, field=f"listed[{n}]") for n, delay in enumerate(delays))

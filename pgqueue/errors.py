@@ -62,7 +62,7 @@ class LeaseLost(PgqueueError):
     """The job was claimed again or removed meanwhile; nothing was written."""
 
 
-class Verdict(Exception):  # noqa: N818 - a decision, not an error
+class Verdict(Exception):
     """What a handler raises to decide the outcome of its own attempt."""
 
 

@@ -40,9 +40,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         if self.attempts is not None and not 1 <= self.attempts <= MAX_ATTEMPTS:
-            raise ConfigError(
-                f"attempts is {self.attempts}; give 1 to {MAX_ATTEMPTS} runs in all"
-            )
+            raise ConfigError(f"attempts is {self.attempts}; give 1 to {MAX_ATTEMPTS} runs in all")
         if self.timeout is not None and self.timeout <= timedelta():
             raise ConfigError(f"timeout is {self.timeout}; give more than 0")
 

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
+from pgqueue.config import Config
 from pgqueue.outcome import Outcome
 
 
@@ -70,8 +71,13 @@ class JobSource(Protocol):
     Every method raises `Unavailable` when the storage cannot be reached for now.
     """
 
-    async def __aenter__(self) -> JobSource: ...
-    async def __aexit__(self, *_: object) -> None: ...
+    async def __aenter__(self) -> Self:
+        """Connect; raise if that cannot be done, or if the storage is not what it should be."""
+        ...
+
+    async def __aexit__(self, *_: object) -> None:
+        """Disconnect."""
+        ...
 
     async def claim(self, claim: Claim) -> Sequence[Delivery]:
         """Lease due jobs, never more than there is room for."""
@@ -85,8 +91,8 @@ class JobSource(Protocol):
         """Prolong leases from now; return the ids of the jobs whose lease still held."""
         ...
 
-    async def wait(self, timeout: timedelta) -> None:
-        """Sleep until there may be something to claim, `timeout` at most."""
+    async def wait(self, at_most: timedelta) -> None:
+        """Sleep until there may be something to claim, `at_most` so long."""
         ...
 
     def transaction(self, lease: Lease) -> AbstractAsyncContextManager[Any]:
@@ -98,8 +104,8 @@ class Driver(Protocol):
     """What a worker is given: settings, and a source of jobs."""
 
     @property
-    def config(self) -> Any:
-        """The settings (`pgqueue.config.Config`)."""
+    def config(self) -> Config:
+        """The settings of this driver and its workers."""
         ...
 
     def source(self, queues: Sequence[str], worker: str) -> JobSource:

@@ -46,8 +46,7 @@ class DeadLetter:
 
 
 def _letter(*columns: Any) -> DeadLetter:
-    *plain, envelope, failures = columns
-    return DeadLetter(*plain, msgspec.json.decode(envelope), msgspec.json.decode(failures))
+    return DeadLetter(*columns[:-2], *map(msgspec.json.decode, columns[-2:]))
 
 
 DEAD_LIST = load("dead_list", DeadSummary)

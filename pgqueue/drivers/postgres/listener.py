@@ -62,10 +62,10 @@ class Listener:
             with contextlib.suppress(psycopg.Error):
                 await conn.close()
 
-    async def wait(self, timeout: float) -> None:
-        """Sleep until a bell rings or it is time to look again, `timeout` seconds at most."""
+    async def wait(self, at_most: float) -> None:
+        """Sleep until a bell rings or it is time to look again, `at_most` seconds."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._pause(timeout)):
+            async with asyncio.timeout(self._pause(at_most)):
                 await self._rung.wait()
         if self._rung.is_set():
             self._rung.clear()
@@ -81,10 +81,10 @@ class Listener:
             self._asleep = False
             await self._command(LEAVE_BELLS, {})
 
-    def _pause(self, timeout: float) -> float:
+    def _pause(self, at_most: float) -> float:
         if not self._asleep:
-            return min(timeout, _LINGER)
-        return min(timeout, _LOOKS[self._looks]) if self._looks < len(_LOOKS) else timeout
+            return min(at_most, _LINGER)
+        return min(at_most, *_LOOKS[self._looks : self._looks + 1])
 
     async def _command(self, statement: Statement[Any], parameters: dict[str, Any]) -> None:
         async with self._quiet() as conn:

@@ -19,9 +19,7 @@ RELEASE = load("release", int)
 BURY = load("bury", int)
 
 
-async def settle(
-    conn: psycopg.AsyncConnection[Any], settlements: Sequence[Settlement]
-) -> set[int]:
+async def settle(conn: psycopg.AsyncConnection[Any], settlements: Sequence[Settlement]) -> set[int]:
     """Write all outcomes; return the ids of the jobs whose lease still held."""
     kinds: dict[Statement[int], list[Settlement]] = {}
     for settlement in settlements:

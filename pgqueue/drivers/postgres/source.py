@@ -130,9 +130,9 @@ class Source:
             async with self._control.connection() as conn:
                 return set(await run(conn, EXTEND, leased(leases) | {"lease": lease}))
 
-    async def wait(self, timeout: timedelta) -> None:
+    async def wait(self, at_most: timedelta) -> None:
         """Sleep until a bell rings, a job is due, or it is time to look again."""
-        seconds = self._alarm.within(timeout.total_seconds())
+        seconds = self._alarm.within(at_most.total_seconds())
         if not self._listener.hears and monotonic() >= self._listen_again:
             await self._listen()
             return

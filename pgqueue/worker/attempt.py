@@ -1,0 +1,91 @@
+"""One delivery that is being run, and the policy that governs it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from time import monotonic
+from typing import Any, Literal
+
+import msgspec
+
+from pgqueue.backoff import Backoff
+from pgqueue.errors import ConfigError, Rejected
+from pgqueue.outcome import Dead, Failure, Outcome, Release
+from pgqueue.policy import Limits, Policy
+from pgqueue.processor import Address, Processor
+from pgqueue.seam import Delivery, Lease
+
+# A job that no processor of this worker wants waits before it is looked at again: another
+# worker, or the next deployment, may know its name.
+_UNKNOWN_WAITS = timedelta(seconds=60)
+
+Interruption = Literal["timeout", "lost", "shutdown"]
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """A delivery on its way to an outcome."""
+
+    delivery: Delivery
+    processor: Processor | None
+    leased_at: float = field(default_factory=monotonic)
+    interruption: Interruption | None = None
+    completed: bool = False
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def lease(self) -> Lease:
+        """The right to settle it."""
+        return self.delivery.lease
+
+    def interrupt(self, why: Interruption) -> None:
+        """Cancel the handler; the first reason counts."""
+        if self.interruption is None and self.task is not None:
+            self.interruption = why
+            self.task.cancel()
+
+
+def wanted(registry: Mapping[Address, Processor], delivery: Delivery) -> Processor | None:
+    """Return the processor of a job: that of its exact name before the queue's catch-all."""
+    named = registry.get((delivery.queue, delivery.name))
+    return named or registry.get((delivery.queue, None))
+
+
+def limits_of(attempt: Attempt, configured: Limits) -> Limits:
+    """Return the policy in force: the push's word, then the processor's, then the settings'."""
+    processor = attempt.processor
+    limits = configured if processor is None else processor.policy.over(configured)
+    delivery = attempt.delivery
+    if delivery.max_attempts is None and delivery.backoff is None and delivery.timeout is None:
+        return limits
+    try:
+        return _pushed(delivery).over(limits)
+    except (ConfigError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise Rejected(
+            f"{delivery.queue}: the policy of its push cannot be read: {error}"
+        ) from None
+
+
+def refusal(attempt: Attempt, limits: Limits) -> Outcome | None:
+    """Return the outcome of an attempt whose handler must not run, or None if it may."""
+    delivery = attempt.delivery
+    if delivery.expired:
+        failure = Failure("expired: expires_at passed before the attempt started")
+        return Dead("expired", failure, counted=False)
+    if delivery.attempt > limits.attempts:
+        return Dead("lost" if delivery.lost else "exhausted", counted=False)
+    if attempt.processor is None:
+        return Release(_UNKNOWN_WAITS)
+    return None
+
+
+def _pushed(delivery: Delivery) -> Policy:
+    backoff: Any = None if delivery.backoff is None else msgspec.json.decode(delivery.backoff)
+    return Policy(
+        attempts=delivery.max_attempts,
+        backoff=None if backoff is None else Backoff.from_json(backoff),
+        timeout=None if delivery.timeout is None else timedelta(seconds=delivery.timeout),
+    )

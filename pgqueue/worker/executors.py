@@ -1,0 +1,31 @@
+"""Where handlers run: `async def` on the event loop, `def` on a bounded pool of threads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from pgqueue.processor import Processor
+
+
+class Executors:
+    """Runs one handler to its end; its exception is the caller's, whatever kind it is."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="pgqueue-job")
+
+    async def run(self, processor: Processor, argument: Any) -> None:
+        """Call the handler with its argument; what it returns does not matter."""
+        if processor.is_async:
+            await processor.handler(argument)
+            return
+        context = contextvars.copy_context()
+        await asyncio.get_running_loop().run_in_executor(
+            self._threads, context.run, processor.handler, argument
+        )
+
+    def close(self) -> None:
+        """Take no more; a thread that is stuck in its handler is left behind."""
+        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,89 @@
+"""Claims jobs for free slots, and hands them over."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pgqueue.seam import Claim, Delivery, JobSource
+from pgqueue.worker.service import first
+from pgqueue.worker.slots import Slots
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appetite:
+    """Which queues a worker claims from, and how.
+
+    `strict`: the first queue is emptied before the second is looked at; otherwise they take
+    turns at being first.
+    """
+
+    worker: str
+    queues: Sequence[str]
+    strict: bool
+    lease: timedelta
+    poll_interval: timedelta
+
+
+class Fetcher:
+    """The only one who claims, one claim at a time.
+
+    Stopped by flag, never by cancel: a claim cancelled in flight may have committed, and its
+    jobs would sit leased to nobody.
+    """
+
+    def __init__(
+        self,
+        source: JobSource,
+        slots: Slots,
+        appetite: Appetite,
+        start: Callable[[Delivery], None],
+    ) -> None:
+        self._source = source
+        self._slots = slots
+        self._appetite = appetite
+        self._start = start
+        self._stopping = asyncio.Event()
+        self._turn = 0
+
+    def stop(self) -> None:
+        """Claim no more."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Claim while there is room, sleep while there is nothing."""
+        while not self._stopping.is_set():
+            rooms = self._slots.rooms(self._order())
+            if not rooms:
+                await first(self._slots.given(), self._stopping.wait())
+                continue
+            claimed = await self._source.claim(self._claim(rooms))
+            for delivery in claimed:
+                self._start(delivery)
+            if not claimed and not self._stopping.is_set():
+                await self._idle(full=len(rooms) < len(self._appetite.queues))
+
+    async def _idle(self, *, full: bool) -> None:
+        reasons = [self._source.wait(self._appetite.poll_interval), self._stopping.wait()]
+        if full:  # a queue that had no room may have jobs, and nobody would ring for them
+            reasons.append(self._slots.given())
+        await first(*reasons)
+
+    def _claim(self, rooms: dict[str, int]) -> Claim:
+        return Claim(
+            rooms=rooms,
+            limit=self._slots.free,
+            token=secrets.randbits(63),
+            lease=self._appetite.lease,
+            worker=self._appetite.worker,
+        )
+
+    def _order(self) -> Sequence[str]:
+        queues = self._appetite.queues
+        if self._appetite.strict or len(queues) < 2:
+            return queues
+        self._turn = (self._turn + 1) % len(queues)
+        return [*queues[self._turn :], *queues[: self._turn]]

@@ -1,0 +1,161 @@
+"""What the worker says in its logs: all wording in one place, never a payload."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from pgqueue import durations
+from pgqueue.errors import BackendError
+from pgqueue.outcome import Dead, Done, Outcome, Release, Retry
+from pgqueue.processor import Processor
+from pgqueue.seam import Delivery, Settlement
+
+worker = logging.getLogger("pgqueue.worker")
+jobs = logging.getLogger("pgqueue.queue")
+
+
+def started(label: str, processors: Iterable[Processor], attempts: int, total: int) -> None:
+    """Say who works on what."""
+    served = list(processors)
+    for one in served:
+        runs = attempts if one.policy.attempts is None else one.policy.attempts
+        worker.info(
+            "processor %s: queue %s, name %s, concurrency %d, retries %d",
+            one.label,
+            one.queue,
+            one.name or "(any)",
+            one.concurrency or total,
+            runs - 1,
+        )
+    worker.info("worker %s started with %d processors, concurrency %d", label, len(served), total)
+
+
+def stopped(label: str, reason: str) -> None:
+    """Say that the worker has ended, and why."""
+    worker.info("worker %s stopped: %s", label, reason)
+
+
+def stopping(label: str, running: int, grace: float) -> None:
+    """Say that no more jobs are claimed."""
+    worker.info("worker %s is stopping: %d jobs have %.0f s to finish", label, running, grace)
+
+
+def unavailable(service: str, error: BackendError) -> None:
+    """Say that a service lost the database and will try again."""
+    worker.warning("%s lost the database and tries again: %s", service, error)
+
+
+def unsettled(settlement: Settlement, error: BackendError) -> None:
+    """Say that the database refused one outcome."""
+    worker.error("job %d: its outcome could not be written: %s", settlement.lease.job, error)
+
+
+def lost(delivery: Delivery) -> None:
+    """Say that an attempt had lost its lease."""
+    jobs.warning(
+        "LeaseLost: job %d (%s), attempt %d: it was claimed again or removed; nothing was written",
+        delivery.id,
+        address(delivery),
+        delivery.attempt,
+        extra={"queue": delivery.queue, "job_id": delivery.id, "attempt": delivery.attempt},
+    )
+
+
+def begun(delivery: Delivery) -> None:
+    """Say that an attempt starts."""
+    if jobs.isEnabledFor(logging.DEBUG):
+        jobs.debug("job %d (%s) started", delivery.id, address(delivery))
+
+
+def ended(
+    delivery: Delivery, processor: Processor | None, outcome: Outcome | None, seconds: float
+) -> None:
+    """Write the one INFO line of an attempt, and the cause if it failed."""
+    if not jobs.isEnabledFor(logging.ERROR):
+        return
+    word = "lost" if outcome is None else _word(outcome)
+    fields: dict[str, Any] = {
+        "queue": delivery.queue,
+        "job_id": delivery.id,
+        "attempt": delivery.attempt,
+        "elapsed_ms": round(seconds * 1000, 3),
+        "outcome": word,
+        "processor": processor.label if processor else None,
+    }
+    jobs.info(
+        "job %d (%s) attempt %d: %s in %.1f ms",
+        delivery.id,
+        address(delivery),
+        delivery.attempt,
+        word,
+        seconds * 1000,
+        extra=fields,
+    )
+    _cause(delivery, outcome, fields)
+
+
+def unknown(delivery: Delivery) -> None:
+    """Say that nobody here processes a job."""
+    jobs.warning(
+        "job %d (%s): no processor has this name; it waits", delivery.id, address(delivery)
+    )
+
+
+def backoff_failed(processor: Processor, error: Exception) -> None:
+    """Say that the application's own backoff raised."""
+    worker.error("%s: its backoff raised %s; the default is used", processor.label, error)
+
+
+def raised_after_completion(delivery: Delivery, error: BaseException) -> None:
+    """Say that a handler failed when its job was complete already."""
+    jobs.warning(
+        "job %d (%s) was completed by its transaction; what its handler raised after that is "
+        "only logged: %s",
+        delivery.id,
+        address(delivery),
+        type(error).__name__,
+        exc_info=error,
+    )
+
+
+def address(delivery: Delivery) -> str:
+    """Return queue/name."""
+    return f"{delivery.queue}/{delivery.name}" if delivery.name else delivery.queue
+
+
+def _word(outcome: Outcome) -> str:
+    match outcome:
+        case Done():
+            return "done"
+        case Retry():
+            return "retry"
+        case Release():
+            return "released"
+        case Dead(reason=reason):
+            return reason
+
+
+def _cause(delivery: Delivery, outcome: Outcome | None, fields: dict[str, Any]) -> None:
+    match outcome:
+        case Retry(delay=delay, failure=failure):
+            jobs.warning(
+                "job %d (%s) attempt %d failed and runs again in %s: %s",
+                delivery.id,
+                address(delivery),
+                delivery.attempt,
+                durations.format(delay),
+                failure.error,
+                extra=fields,
+            )
+        case Dead(reason=reason, failure=failure):
+            jobs.error(
+                "job %d (%s) is dead after attempt %d, %s: %s",
+                delivery.id,
+                address(delivery),
+                delivery.attempt,
+                reason,
+                failure.error if failure else "its workers were lost",
+                extra=fields,
+            )

@@ -1,0 +1,196 @@
+"""Runs one attempt for each claimed job, and decides its outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextvars import Context
+from functools import partial
+from time import monotonic
+from typing import Any, Protocol
+
+from pgqueue import durations
+from pgqueue.backoff import DEFAULT_BACKOFF
+from pgqueue.envelope import unseal
+from pgqueue.errors import LeaseLost, Rejected
+from pgqueue.job import Job
+from pgqueue.outcome import Done, Outcome, Release, judge
+from pgqueue.policy import Limits
+from pgqueue.processor import Address, Processor
+from pgqueue.seam import Delivery, JobSource, Lease, Settlement
+from pgqueue.worker import journal
+from pgqueue.worker.attempt import Attempt, limits_of, refusal, wanted
+from pgqueue.worker.executors import Executors
+from pgqueue.worker.slots import Slots
+
+
+class Sink(Protocol):
+    """Who writes outcomes."""
+
+    def put(self, settlement: Settlement, written: Any) -> None:
+        """Take an outcome over."""
+        ...
+
+
+class Runner:
+    """unwrap → decode → run → judge, once for each delivery; a slot is held until it is settled."""
+
+    def __init__(
+        self,
+        source: JobSource,
+        registry: Mapping[Address, Processor],
+        slots: Slots,
+        sink: Sink,
+        *,
+        configured: Limits,
+        threads: int,
+    ) -> None:
+        self._source = source
+        self._registry = registry
+        self._slots = slots
+        self._sink = sink
+        self._configured = configured
+        self._executors = Executors(threads)
+        self._running: dict[int, Attempt] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def held(self) -> Sequence[Attempt]:
+        """Return the attempts whose leases have to be kept."""
+        return list(self._running.values())
+
+    def start(self, delivery: Delivery) -> None:
+        """Run a claimed job in a task of its own, which inherits nobody's context."""
+        attempt = Attempt(delivery, wanted(self._registry, delivery))
+        self._slots.take(attempt.processor)
+        if earlier := self._running.get(delivery.id):
+            earlier.interrupt("lost")
+        self._running[delivery.id] = attempt
+        attempt.task = asyncio.create_task(self._run(attempt), context=Context())
+        self._tasks.add(attempt.task)
+        attempt.task.add_done_callback(self._tasks.discard)
+
+    def lose(self, lease: Lease) -> None:
+        """Cancel the attempt whose lease is gone."""
+        attempt = self._running.get(lease.job)
+        if attempt is not None and attempt.lease == lease:
+            attempt.interrupt("lost")
+
+    async def idle(self) -> None:
+        """Wait until no handler runs."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def release(self) -> None:
+        """Cancel every handler; their jobs are given back uncounted."""
+        for attempt in self.held():
+            attempt.interrupt("shutdown")
+
+    def close(self) -> None:
+        """Run nothing more."""
+        self._executors.close()
+
+    async def _run(self, attempt: Attempt) -> None:
+        started = monotonic()
+        error: BaseException | None = None
+        limits = self._configured
+        outcome: Outcome | None = None
+        try:
+            limits = limits_of(attempt, limits)
+            outcome = refusal(attempt, limits)
+            if outcome is None:
+                await self._handle(attempt, limits)
+        # Not Exception: SystemExit and its like, raised by a handler, must end this attempt
+        # alone, and not the loop with every other job in it.
+        except BaseException as raised:
+            error = raised
+        if outcome is None:
+            outcome = self._outcome(attempt, error, limits)
+        journal.ended(attempt.delivery, attempt.processor, outcome, monotonic() - started)
+        self._settle(attempt, outcome)
+
+    async def _handle(self, attempt: Attempt, limits: Limits) -> None:
+        delivery, processor = attempt.delivery, attempt.processor
+        assert processor is not None
+        journal.begun(delivery)
+        envelope = unseal(delivery.envelope)
+        try:
+            payload = processor.codec.decode(envelope.payload)
+        except Rejected as error:
+            raise Rejected(f"queue {journal.address(delivery)}: {error}") from None
+        argument = payload
+        if processor.takes_job:
+            argument = Job(
+                id=delivery.id,
+                queue=delivery.queue,
+                name=delivery.name,
+                payload=payload,
+                attempt=delivery.attempt,
+                max_attempts=limits.attempts,
+                pushed_at=delivery.pushed_at,
+                carrier=envelope.carrier,
+                begin=partial(self._transaction, attempt),
+            )
+        if limits.timeout is None:
+            await self._executors.run(processor, argument)
+            return
+        alarm = asyncio.get_running_loop().call_later(
+            limits.timeout.total_seconds(), attempt.interrupt, "timeout"
+        )
+        try:
+            await self._executors.run(processor, argument)
+        finally:
+            alarm.cancel()
+
+    @contextlib.asynccontextmanager
+    async def _transaction(self, attempt: Attempt) -> AsyncIterator[Any]:
+        if attempt.completed:
+            raise RuntimeError(f"job {attempt.delivery.id} was completed by its transaction before")
+        async with self._source.transaction(attempt.lease) as conn:
+            yield conn
+        attempt.completed = True
+
+    def _outcome(
+        self, attempt: Attempt, error: BaseException | None, limits: Limits
+    ) -> Outcome | None:
+        """Return what becomes of the attempt; None if its lease is lost."""
+        if attempt.completed:
+            if error is not None:
+                journal.raised_after_completion(attempt.delivery, error)
+            return Done()
+        if attempt.interruption == "lost" or isinstance(error, LeaseLost):
+            return None
+        if isinstance(error, asyncio.CancelledError):
+            if attempt.interruption == "shutdown":
+                return Release()
+            if attempt.interruption == "timeout" and limits.timeout is not None:
+                error = TimeoutError(f"it took longer than {durations.format(limits.timeout)}")
+        number, chance = attempt.delivery.attempt, random.random()
+        try:
+            return judge(error, limits, attempt=number, chance=chance)
+        except Exception as raised:  # the application's own backoff must not cost the job
+            if attempt.processor is not None:
+                journal.backoff_failed(attempt.processor, raised)
+            default = Limits(
+                attempts=limits.attempts, backoff=DEFAULT_BACKOFF, timeout=limits.timeout
+            )
+            return judge(error, default, attempt=number, chance=chance)
+
+    def _settle(self, attempt: Attempt, outcome: Outcome | None) -> None:
+        if attempt.completed:
+            self._finish(attempt, held=True)
+        elif outcome is None:
+            self._finish(attempt, held=False)
+        else:
+            if attempt.processor is None and isinstance(outcome, Release):
+                journal.unknown(attempt.delivery)
+            settlement = Settlement(attempt.lease, outcome)
+            self._sink.put(settlement, lambda held: self._finish(attempt, held=held))
+
+    def _finish(self, attempt: Attempt, *, held: bool) -> None:
+        if not held:
+            journal.lost(attempt.delivery)
+        if self._running.get(attempt.delivery.id) is attempt:
+            del self._running[attempt.delivery.id]
+        self._slots.give(attempt.processor)

@@ -1,0 +1,64 @@
+"""One shape for every service of the worker, and the supervision they share."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable
+from time import monotonic
+from typing import Any, Protocol
+
+from pgqueue.errors import Unavailable
+from pgqueue.worker import journal
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 5.0
+
+
+class Service(Protocol):
+    """Runs until it is told to stop; may be run again after it has failed."""
+
+    async def run(self) -> None:
+        """Work until stopped; raise `Unavailable` when the storage is away."""
+        ...
+
+    def stop(self) -> None:
+        """Ask `run` to return when its present work is done."""
+        ...
+
+
+async def supervise(service: Service) -> None:
+    """Run a service, starting it again after the storage was away, with full jitter.
+
+    Any other error is a defect, and goes up.
+    """
+    pause = _FIRST_PAUSE
+    while True:
+        started = monotonic()
+        try:
+            return await service.run()
+        except Unavailable as error:
+            journal.unavailable(type(service).__name__, error)
+        if monotonic() - started > _LONGEST_PAUSE:
+            pause = _FIRST_PAUSE
+        await asyncio.sleep(random.uniform(0, pause))
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+async def first(*awaitables: Awaitable[Any], within: float | None = None) -> None:
+    """Wait until one of several is done, `within` seconds; cancel the coroutines that are not.
+
+    A task of the caller's is only watched: it is neither cancelled, nor is its error raised.
+    """
+    theirs = {one for one in awaitables if isinstance(one, asyncio.Task)}
+    ours = {asyncio.ensure_future(one) for one in awaitables if one not in theirs}
+    try:
+        done, _ = await asyncio.wait(
+            theirs | ours, timeout=within, return_when=asyncio.FIRST_COMPLETED
+        )
+    finally:
+        for task in ours:
+            task.cancel()
+        await asyncio.gather(*ours, return_exceptions=True)
+    for task in done & ours:
+        task.result()

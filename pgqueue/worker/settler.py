@@ -1,0 +1,70 @@
+"""Writes outcomes, many at a time; while one batch is under way the next one gathers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
+
+from pgqueue.errors import BackendError, Unavailable
+from pgqueue.seam import JobSource, Settlement
+from pgqueue.worker import journal
+
+_BATCH = 500
+
+
+class Pending(NamedTuple):
+    """An outcome to write, and whom to tell whether the lease still held."""
+
+    settlement: Settlement
+    written: Callable[[bool], None]
+
+
+class Settler:
+    """Keeps every outcome until it is written; a lost connection costs none."""
+
+    def __init__(self, source: JobSource) -> None:
+        self._source = source
+        self._pending: list[Pending] = []
+        self._changed = asyncio.Event()
+        self._stopping = False
+
+    def put(self, settlement: Settlement, written: Callable[[bool], None]) -> None:
+        """Take an outcome over; `written` is called once it is in the storage."""
+        self._pending.append(Pending(settlement, written))
+        self._changed.set()
+
+    def stop(self) -> None:
+        """Return from `run` as soon as everything is written."""
+        self._stopping = True
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Write what comes in."""
+        while self._pending or not self._stopping:
+            if not self._pending:
+                self._changed.clear()
+                await self._changed.wait()
+                continue
+            batch = self._batch()
+            written = await self._write([one.settlement for one in batch])
+            taken = set(map(id, batch))
+            self._pending = [one for one in self._pending if id(one) not in taken]
+            for one in batch:
+                one.written(one.settlement.lease.job in written)
+
+    def _batch(self) -> list[Pending]:
+        # A statement can name a job only once; a second attempt at the same one waits its turn.
+        return list({one.settlement.lease.job: one for one in self._pending[_BATCH::-1]}.values())
+
+    async def _write(self, settlements: Sequence[Settlement]) -> Collection[int]:
+        try:
+            return await self._source.settle(settlements)
+        except Unavailable:
+            raise
+        except BackendError as error:
+            if len(settlements) == 1:
+                journal.unsettled(settlements[0], error)
+                return ()
+        # One outcome that the database refuses must not hold up the others.
+        return [job for one in settlements for job in await self._write([one])]

@@ -1,0 +1,55 @@
+"""Room for attempts: a cap for the worker, and one for each processor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from pgqueue.processor import Address, Processor
+
+
+class Slots:
+    """Counts free slots. What is claimed always fits: nothing is hoarded."""
+
+    def __init__(self, total: int, processors: Iterable[Processor]) -> None:
+        self._free = total
+        self._by_address: dict[Address, int] = {}
+        self._addresses: dict[str, list[Address]] = {}
+        for processor in processors:
+            self._by_address[processor.address] = min(processor.concurrency or total, total)
+            self._addresses.setdefault(processor.queue, []).append(processor.address)
+        self._given = asyncio.Event()
+
+    @property
+    def free(self) -> int:
+        """How many more attempts the worker may run."""
+        return self._free
+
+    def rooms(self, queues: Sequence[str]) -> dict[str, int]:
+        """Return how many jobs of each queue fit for certain, leaving out queues that are full.
+
+        Nobody knows which of a queue's processors the next jobs are for, so its fullest counts.
+        """
+        rooms = {
+            queue: min(self._free, *(self._by_address[one] for one in self._addresses[queue]))
+            for queue in queues
+        }
+        return {queue: room for queue, room in rooms.items() if room > 0}
+
+    def take(self, processor: Processor | None) -> None:
+        """Occupy a slot; a job that no processor wants occupies only the worker's."""
+        self._free -= 1
+        if processor is not None:
+            self._by_address[processor.address] -= 1
+
+    def give(self, processor: Processor | None) -> None:
+        """Free the slot again."""
+        self._free += 1
+        if processor is not None:
+            self._by_address[processor.address] += 1
+        self._given.set()
+
+    async def given(self) -> None:
+        """Wait until a slot becomes free."""
+        self._given.clear()
+        await self._given.wait()
