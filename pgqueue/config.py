@@ -16,6 +16,7 @@ from pgqueue import durations
 from pgqueue.backoff import DEFAULT_BACKOFF, Backoff, parse_backoff
 from pgqueue.errors import ConfigError
 from pgqueue.policy import MAX_ATTEMPTS
+from pgqueue.queue import queue_name
 
 _MIB: Final = 1024 * 1024
 # jsonb holds no array or object larger than this.
