@@ -65,6 +65,17 @@ def test_path_comes_before_the_distributions_folders(
 
 
 @pytest.mark.usefixtures("only_wheels")
+def test_a_place_on_path_that_cannot_be_looked_into_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(binaries, "WHEELS", ())
+    installed = programs_in(tmp_path / "15" / "bin")
+    # Root may look into every folder, but nobody into one whose name is too long.
+    monkeypatch.setenv("PATH", "x" * 5000)
+    assert find_binaries() == installed
+
+
+@pytest.mark.usefixtures("only_wheels")
 def test_homebrews_programs_are_found_beside_its_command(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

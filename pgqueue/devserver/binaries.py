@@ -68,7 +68,7 @@ def _candidates() -> Iterator[Path]:
     for wheel in WHEELS:
         yield from _folders_in_wheel(wheel)
     for place in os.environ.get("PATH", "").split(os.pathsep):
-        if place and (Path(place) / "postgres").exists():
+        if place and os.access(Path(place, "postgres"), os.X_OK):
             yield Path(place)
     yield from sorted(DEBIAN.glob("*/bin"), key=_version, reverse=True)
     if brew := shutil.which("brew"):
