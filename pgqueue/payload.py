@@ -18,10 +18,12 @@ from pgqueue.errors import ConfigError, PayloadError, Rejected
 T = TypeVar("T")
 
 MAX_DEPTH: Final = 200
-MAX_INT_DIGITS: Final = 4300
+MAX_INT_LENGTH: Final = 4300
 
 _TOO_DEEP: Final = f"is nested deeper than {MAX_DEPTH} levels; flatten it"
-_INT_BOUND: Final = 10**MAX_INT_DIGITS
+# The sign counts: decoders measure an integer's text.
+_MOST: Final = 10**MAX_INT_LENGTH - 1
+_LEAST: Final = -(10 ** (MAX_INT_LENGTH - 1)) + 1
 _ENVELOPE_KEYS: Final = frozenset({"v", "payload", "traceparent", "tracestate", "baggage"})
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
@@ -171,8 +173,8 @@ def _inspect(node: Any, depth: int) -> None:
     elif kind is list or kind is tuple:
         _inspect_parts(enumerate(node), depth)
     elif kind is int:
-        if not -_INT_BOUND < node < _INT_BOUND:
-            raise _Flaw(f"is an integer of more than {MAX_INT_DIGITS} digits; push it as text")
+        if not _LEAST <= node <= _MOST:
+            raise _Flaw(f"is an integer longer than {MAX_INT_LENGTH} characters; push it as text")
     elif kind is float and not isfinite(node):
         raise _Flaw("is NaN or infinite, which JSON does not have; push null or text")
 
@@ -258,10 +260,14 @@ def _reason(error: Exception) -> str:
     if not isinstance(error, msgspec.DecodeError):
         return f"its class raised {_name(type(error))}"
     text = str(error)
-    location = match[0] if (match := _LOCATION.search(text)) else ""
+    match = _LOCATION.search(text)
+    location = match[0] if match else ""
+    text = text.removesuffix(location)
+    if len(location) > 200:
+        location = f"{location[:100]}…{location[-60:]}"
     if error.__cause__ is not None and not isinstance(error.__cause__, _Mismatch):
         return f"its class raised {_name(type(error.__cause__))}{location}"
-    return _QUOTES_INPUT.sub(r"\1", text.removesuffix(location)) + location
+    return _QUOTES_INPUT.sub(r"\1", text) + location
 
 
 def _name(kind: Any) -> str:
