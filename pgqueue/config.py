@@ -179,21 +179,29 @@ def read_dotenv(path: str | Path) -> dict[str, str]:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = _LINE.fullmatch(line)
-        if match is None:
+        value = _unquoted(match[2].strip()) if match else None
+        if match is None or value is None:
             raise ConfigError(f"{path}, line {number}: write KEY=VALUE, with closed quotes")
-        key, double, single, bare = match.groups()
-        if double is not None:
-            double = _ESCAPE.sub(lambda escape: _ESCAPED.get(escape[1], escape[1]), double)
-        found[key] = next(value for value in (double, single, bare) if value is not None)
+        found[match[1]] = value
     return found
 
 
-_LINE: Final = re.compile(
-    r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*+"
-    r"(?:\"((?:[^\"\\]|\\.)*)\"|'([^']*)'|((?![\"'#])(?:\S|\s+(?![\s#]))*?))\s*(?:(?<=\s)#.*)?"
-)
-_ESCAPE: Final = re.compile(r"\\(.)")
+_LINE: Final = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
+_QUOTED: Final = re.compile(r"""(?:"((?:[^"\\]|\\.)*)"|'([^']*)')\s*(?:#.*)?""")
+_COMMENT: Final = re.compile(r"(?:^|\s)#.*")
 _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+def _unquoted(text: str) -> str | None:
+    if not text.startswith(('"', "'")):
+        return _COMMENT.sub("", text).rstrip()
+    match = _QUOTED.fullmatch(text)
+    if match is None:
+        return None
+    double, single = match.groups()
+    if double is None:
+        return str(single)
+    return re.sub(r"\\(.)", lambda escape: _ESCAPED.get(escape[1], escape[1]), double)
 
 
 def _names() -> list[str]:
