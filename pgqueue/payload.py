@@ -245,7 +245,7 @@ def _refuse(wanted: Any, error: Exception) -> NoReturn:
     if not callable(errors):
         raise _Mismatch(f"`{_name(wanted)}` raised {_name(type(error))}") from None
     # pydantic's messages quote the input; its error types do not.
-    found = errors(include_url=False, include_context=False, include_input=False)
+    found: Any = errors(include_url=False, include_context=False, include_input=False)
     told = [f"{_path(each['loc'])} {each['type'].replace('_', ' ')}" for each in found[:5]]
     more = f" and {len(found) - 5} more" if len(found) > 5 else ""
     raise _Mismatch(f"in `{_name(wanted)}`: {', '.join(told)}{more}") from None
