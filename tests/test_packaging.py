@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 import tomllib
@@ -66,6 +67,18 @@ def test_the_distribution_has_a_name_of_its_own_and_a_lowest_python(
 
 def test_the_wheel_brings_the_command(wheel: zipfile.ZipFile) -> None:
     assert "pgqueue = pgqueue_cli.main:main" in information(wheel, "entry_points.txt").splitlines()
+
+
+def test_every_dependency_has_a_pinned_version() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, groups = settings["project"], settings["dependency-groups"]
+    wanted = [
+        *project["dependencies"],
+        *(line for extra in project["optional-dependencies"].values() for line in extra),
+        *(line for group in groups.values() for line in group if isinstance(line, str)),
+    ]
+    pinned = set(re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
+    assert {re.split(r"[\[><=;]", line)[0] for line in wanted} <= pinned
 
 
 def test_importing_pgqueue_loads_only_what_a_producers_values_need() -> None:
