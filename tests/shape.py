@@ -17,7 +17,7 @@ LONGEST_FUNCTION = 40
 MOST_PARAMETERS = 8
 
 HOST = re.compile(
-    r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian|index-url|://[\w.-]*(pypi|artifactory|nexus)\b"
+    r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian|index[-]url|://[\w.-]*(pypi|artifactory|nexus)\b"
 )
 MACHINE_PATH = re.compile(r"(?<![\w.:/~$}-])/(home|root|Users|work|tmp|private|mnt)/\w")
 
