@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass
 from datetime import timedelta
+from types import TracebackType
 from typing import Literal
 
 from pgqueue.errors import Abort, Rejected, RetryAfter, Snooze
@@ -30,7 +31,7 @@ class Failure:
         except BaseException:  # an exception whose str() raises must not cost the job
             text = f"{type(error).__name__} (its message cannot be shown)"
         try:
-            lines = "".join(traceback.format_exception(error))
+            lines = "".join(traceback.format_exception(type(error), error, _handlers_part(error)))
         except BaseException:
             lines = text
         return cls(cap(text), cap(lines))
@@ -88,6 +89,14 @@ def judge(error: BaseException | None, limits: Limits, *, attempt: int, chance: 
             return Retry(delay, Failure.of(error))
         case _:
             return Retry(limits.wait(attempt, chance), Failure.of(error))
+
+
+def _handlers_part(error: BaseException) -> TracebackType | None:
+    """Leave out the frames of this package that called the handler."""
+    frames = error.__traceback__
+    while frames and str(frames.tb_frame.f_globals.get("__name__")).startswith("pgqueue."):
+        frames = frames.tb_next
+    return frames
 
 
 def cap(text: str) -> str:

@@ -47,6 +47,11 @@ def unavailable(service: str, error: BackendError) -> None:
     worker.warning("%s lost the database and tries again: %s", service, error)
 
 
+def defect(error: BaseException) -> None:
+    """Say that a service ended by an error that nobody expected."""
+    worker.critical("a defect ends this worker: %s", error, exc_info=error)
+
+
 def unsettled(settlement: Settlement, error: BackendError) -> None:
     """Say that the database refused one outcome."""
     worker.error("job %d: its outcome could not be written: %s", settlement.lease.job, error)

@@ -39,6 +39,9 @@ async def supervise(service: Service) -> None:
             return await service.run()
         except Unavailable as error:
             journal.unavailable(type(service).__name__, error)
+        except Exception as error:
+            journal.defect(error)
+            raise
         if monotonic() - started > _LONGEST_PAUSE:
             pause = _FIRST_PAUSE
         await asyncio.sleep(random.uniform(0, pause))

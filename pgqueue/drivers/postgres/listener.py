@@ -84,7 +84,7 @@ class Listener:
     def _pause(self, at_most: float) -> float:
         if not self._asleep:
             return min(at_most, _LINGER)
-        return min(at_most, *_LOOKS[self._looks : self._looks + 1])
+        return min([at_most, *_LOOKS[self._looks : self._looks + 1]])
 
     async def _command(self, statement: Statement[Any], parameters: dict[str, Any]) -> None:
         async with self._quiet() as conn:

@@ -47,3 +47,4 @@ comment on column pgqueue.jobs.pushed_at is 'When it was pushed, by the database
 comment on column pgqueue.jobs.expires_at is 'Not started by then, it is dead with reason expired.';
 comment on index pgqueue.jobs_lane is 'The claim''s only index: a lane in claim order.';
 comment on index pgqueue.jobs_pkey is 'The settle''s only index.';
+comment on sequence pgqueue.jobs_id_seq is 'Job ids, also of jobs that are pushed into scheduled_jobs.';

@@ -1,4 +1,3 @@
-create schema if not exists pgqueue;
 comment on schema pgqueue is 'Job queue: runnable jobs in jobs, waiting ones in scheduled_jobs, dead letters in dead_jobs; push with pgqueue.push(), look with pgqueue.all_jobs.';
 
 create sequence pgqueue.positions as bigint cache 1;
