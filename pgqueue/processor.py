@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar, overload
 
 from pgqueue.backoff import Delays, Duration
 from pgqueue.errors import ConfigError, RegistrationError
+from pgqueue.host import Handler, Host, Resolver, hosted
 from pgqueue.job import Job
 from pgqueue.payload import Codec
 from pgqueue.policy import Policy
@@ -33,7 +34,8 @@ class Processor:
     name: str | None
     policy: Policy
     concurrency: int | None
-    handler: Callable[[Any], Any] = field(repr=False)
+    handler: Handler = field(repr=False)
+    host: Host | None
     takes_job: bool
     codec: Codec[Any] = field(repr=False)
 
@@ -62,6 +64,7 @@ class Processors:
 
     def __init__(self) -> None:
         self._processors: list[Processor] = []
+        self._bound: dict[Host, object] = {}
         self._running = False
 
     def __iter__(self) -> typing.Iterator[Processor]:
@@ -89,8 +92,9 @@ class Processors:
         if concurrency is not None and concurrency < 1:
             raise ConfigError(f"concurrency is {concurrency}; give 1 or more")
 
-        def register(handler: Callable[[Any], Any]) -> Callable[[Any], Any]:
-            takes_job, payload_type = _parameter(handler, lane)
+        def register(handler: Handler) -> Handler:
+            host = Host.of(handler)
+            takes_job, payload_type = _parameter(handler, lane, method=host is not None)
             self._add(
                 Processor(
                     label=f"{handler.__module__}.{handler.__qualname__}",
@@ -99,6 +103,7 @@ class Processors:
                     policy=policy,
                     concurrency=concurrency,
                     handler=handler,
+                    host=host,
                     takes_job=takes_job,
                     codec=Codec(payload_type),
                 )
@@ -106,6 +111,18 @@ class Processors:
             return handler
 
         return register
+
+    def bind(self, instance: object) -> None:
+        """Give the object whose methods are handlers of this set."""
+        hosts = {one.host for one in self._processors if one.host and one.host.hosts(instance)}
+        if not hosts:
+            raise RegistrationError(f"{type(instance).__qualname__} has no handler in this set")
+        self._bound |= dict.fromkeys(hosts, instance)
+
+    @property
+    def bound(self) -> Mapping[Host, object]:
+        """The objects that were given for class-based processors."""
+        return MappingProxyType(self._bound)
 
     def _add(self, processor: Processor) -> None:
         if self._running:
@@ -120,24 +137,31 @@ class Processors:
         self._running = True
 
 
-def reachable(included: Iterable[Processors]) -> Mapping[Address, Processor]:
-    """Return the processors of the included sets by address; two at one address are refused."""
+def reachable(
+    included: Iterable[Processors], resolver: Resolver | None = None
+) -> Mapping[Address, Processor]:
+    """Return the processors of the included sets by address, ready to be called.
+
+    Two at one address are refused, and a method without its object.
+    """
     found: dict[Address, Processor] = {}
-    for processor in (one for processors in included for one in processors):
-        other = found.setdefault(processor.address, processor)
-        if other is not processor:
-            address = "/".join(filter(None, processor.address))
-            raise RegistrationError(
-                f"two processors for {address}: {other.label} and {processor.label}; "
-                "give one of them another queue or name, or leave it out"
-            )
+    for processors in included:
+        for processor in processors:
+            if other := found.get(processor.address):
+                address = "/".join(filter(None, processor.address))
+                raise RegistrationError(
+                    f"two processors for {address}: {other.label} and {processor.label}; "
+                    "give one of them another queue or name, or leave it out"
+                )
+            handler = hosted(processor.handler, processor.host, processors.bound, resolver)
+            found[processor.address] = replace(processor, handler=handler)
     return MappingProxyType(found)
 
 
-def _parameter(handler: Callable[[Any], Any], lane: Queue[Any]) -> tuple[bool, Any]:
+def _parameter(handler: Handler, lane: Queue[Any], *, method: bool) -> tuple[bool, Any]:
     """Return whether the handler takes a `Job`, and the payload type that it will be given."""
     label = f"{handler.__module__}.{handler.__qualname__}"
-    parameters = list(inspect.signature(handler).parameters.values())
+    parameters = list(inspect.signature(handler).parameters.values())[method:]
     required = [one for one in parameters if one.default is one.empty and one.kind < 2]
     if len(required) != 1 and not (parameters and len(required) == 0):
         raise RegistrationError(f"{label} takes {len(required)} arguments; a handler takes one")
@@ -151,7 +175,7 @@ def _parameter(handler: Callable[[Any], Any], lane: Queue[Any]) -> tuple[bool, A
     return takes_job, lane.type if wanted is Any else wanted
 
 
-def _annotation(handler: Callable[[Any], Any], parameter: str, label: str) -> Any:
+def _annotation(handler: Handler, parameter: str, label: str) -> Any:
     try:
         return typing.get_type_hints(handler).get(parameter, Any)
     except NameError as error:

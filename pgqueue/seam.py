@@ -111,3 +111,27 @@ class Driver(Protocol):
     def source(self, queues: Sequence[str], worker: str) -> JobSource:
         """Make the storage's face for one worker, which serves `queues`."""
         ...
+
+
+class Stop(Protocol):
+    """An event that says when to stop."""
+
+    def is_set(self) -> bool:
+        """Return whether it is time."""
+        ...
+
+    async def wait(self) -> Any:
+        """Wait until it is time."""
+        ...
+
+
+class Transport(Protocol):
+    """Something that an application runs beside others: a worker, a scheduler, your own."""
+
+    async def configure(self) -> None:
+        """Check and assemble, once; when it raises, nothing is served."""
+        ...
+
+    async def serve(self, stop: Stop) -> None:
+        """Work until `stop` is set."""
+        ...

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pgqueue.errors import ConfigError, RegistrationError
+from pgqueue.host import Resolver
 from pgqueue.policy import Limits
 from pgqueue.processor import Address, Processor, Processors, reachable
-from pgqueue.seam import Driver, JobSource
+from pgqueue.seam import Driver, JobSource, Stop
 from pgqueue.worker import journal
 from pgqueue.worker.fetcher import Appetite, Fetcher
 from pgqueue.worker.keeper import Keeper
@@ -36,6 +37,7 @@ class Worker:
 
     `queues` limits it to those queues, in strict order of preference; without it every included
     queue is served in turns. At most `concurrency` attempts run at once, 10 by default.
+    `resolver` gives the instances of class-based processors that were not bound.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Worker:
         include: Iterable[Processors],
         queues: Sequence[str] | None = None,
         concurrency: int | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
         self.driver = driver
         self.include = tuple(include)
@@ -52,7 +55,10 @@ class Worker:
         self.concurrency = concurrency
         if concurrency is not None and concurrency < 1:
             raise ConfigError(f"concurrency is {concurrency}; give 1 or more")
+        self.resolver = resolver
         self._total = concurrency or driver.config.concurrency
+        self._registry: Mapping[Address, Processor] = {}
+        self._queues: Sequence[str] = ()
         self._draining = asyncio.Event()
         self._releasing = asyncio.Event()
 
@@ -68,33 +74,35 @@ class Worker:
         Raises RegistrationError for contradicting processors, `Unavailable` when the database
         cannot be reached within `connect_timeout`, `SchemaError` when its schema does not fit.
         """
-        registry = reachable(self.include)
-        queues = self._served(registry)
+        await self.configure()
+        await self.serve(self._draining)
+
+    async def configure(self) -> None:
+        """Take a snapshot of the included processors; refuse what contradicts itself."""
+        self._registry = reachable(self.include, self.resolver)
+        self._queues = self._served()
         for processors in self.include:
             processors.close()
+
+    async def serve(self, stop: Stop) -> None:
+        """Work until `stop` is set, then stop in order."""
         label = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(3)}"
-        async with self.driver.source(queues, label) as source:
-            parts = self._wire(source, registry, queues, label)
-            served = [one for one in registry.values() if one.queue in queues]
+        async with self.driver.source(self._queues, label) as source:
+            parts = self._wire(source, label)
+            served = [one for one in self._registry.values() if one.queue in self._queues]
             journal.started(label, served, self.driver.config.attempts, self._total)
-            await self._work(parts, label)
+            await self._work(parts, label, stop)
         journal.stopped(label, "released at once" if self._releasing.is_set() else "drained")
 
-    def _wire(
-        self,
-        source: JobSource,
-        registry: Mapping[Address, Processor],
-        queues: Sequence[str],
-        label: str,
-    ) -> _Parts:
-        config = self.driver.config
+    def _wire(self, source: JobSource, label: str) -> _Parts:
+        config, registry = self.driver.config, self._registry
         slots = Slots(self._total, registry.values())
         settler = Settler(source)
         limits = Limits(attempts=config.attempts, backoff=config.backoff, timeout=None)
         runner = Runner(source, registry, slots, settler, configured=limits, threads=self._total)
         appetite = Appetite(
             worker=label,
-            queues=queues,
+            queues=self._queues,
             strict=self.queues is not None,
             lease=config.lease,
             poll_interval=config.poll_interval,
@@ -104,12 +112,12 @@ class Worker:
         )
         return _Parts(Fetcher(source, slots, appetite, runner.start), runner, settler, keeper)
 
-    async def _work(self, parts: _Parts, label: str) -> None:
+    async def _work(self, parts: _Parts, label: str, stop: Stop) -> None:
         fetching = asyncio.create_task(supervise(parts.fetcher))
         settling = asyncio.create_task(supervise(parts.settler))
         keeping = asyncio.create_task(supervise(parts.keeper))
         try:
-            await first(self._draining.wait(), fetching, settling, keeping)
+            await first(stop.wait(), fetching, settling, keeping)
         except asyncio.CancelledError:
             self._releasing.set()
         grace = self.driver.config.shutdown_timeout.total_seconds()
@@ -127,8 +135,8 @@ class Worker:
         parts.runner.close()
         await _end(fetching, settling, keeping)
 
-    def _served(self, registry: Mapping[Address, Processor]) -> Sequence[str]:
-        known = list(dict.fromkeys(queue for queue, _ in registry))
+    def _served(self) -> Sequence[str]:
+        known = list(dict.fromkeys(queue for queue, _ in self._registry))
         if self.queues is None:
             return known
         if missing := [queue for queue in self.queues if queue not in known]:
