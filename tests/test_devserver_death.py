@@ -84,7 +84,7 @@ def test_a_server_whose_owner_and_watchdog_were_both_killed_is_swept() -> None:
             fcntl.flock(lock, fcntl.LOCK_EX)
         assert connection.execute("select 1").fetchone() == (1,)
         folders.sweep()
-        with pytest.raises(psycopg.OperationalError):
+        with pytest.raises(psycopg.OperationalError, match="refused"):
             psycopg.connect(dsn)
         assert not folder.exists()
 
