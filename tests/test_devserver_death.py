@@ -86,6 +86,7 @@ def test_a_server_whose_owner_and_watchdog_were_both_killed_is_swept() -> None:
         folders.sweep()
         with pytest.raises(psycopg.OperationalError, match="refused"):
             psycopg.connect(dsn)
+        wait_for_the_end(connection)
         assert not folder.exists()
 
 
