@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
 from pgqueue import durations
+from pgqueue.durations import LONGEST, Duration
 from pgqueue.errors import ConfigError
-
-Duration = timedelta | int | float | str
-"""A `timedelta`, a number of seconds, or text such as "30s", "5m", "1h"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +29,16 @@ class Backoff:
     steps: tuple[timedelta, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 <= self.jitter <= 1:
-            raise ConfigError(f"backoff: jitter is {self.jitter}; give a share from 0 to 1")
-        if self.factor < 1:
-            raise ConfigError(f"backoff: factor is {self.factor}; give 1 or more")
-        if min(self.first, self.cap, *self.steps) < timedelta():
-            raise ConfigError("backoff: a delay is negative")
+        if not (_is_number(self.jitter) and 0 <= self.jitter <= 1):
+            raise ConfigError(f"backoff: jitter is {self.jitter!r}; give a share from 0 to 1")
+        if not (_is_number(self.factor) and self.factor >= 1):
+            raise ConfigError(f"backoff: factor is {self.factor!r}; give a number, 1 or more")
+        delays = {f"steps[{n}]": step for n, step in enumerate(self.steps)}
+        for name, delay in ({"first": self.first, "cap": self.cap} | delays).items():
+            if not isinstance(delay, timedelta) or not timedelta() <= delay <= LONGEST:
+                raise ConfigError(
+                    f"backoff: {name} is {delay!r}; give a timedelta from 0 to a hundred years"
+                )
 
     def delay(self, failures: int, chance: float) -> timedelta:
         """Return the wait after the given number of failures (1, 2, …); `chance` is in [0, 1)."""
@@ -45,10 +48,9 @@ class Backoff:
         if self.steps:
             return self.steps[min(failures, len(self.steps)) - 1]
         try:
-            seconds = self.first.total_seconds() * self.factor ** (failures - 1)
+            return self.first * self.factor ** (failures - 1)
         except OverflowError:
-            return self.cap
-        return timedelta(seconds=min(seconds, self.cap.total_seconds()))
+            return self.cap if self.first else self.first
 
     def to_json(self) -> dict[str, Any]:
         """Return the form in which a push stores its backoff on the job's row, in seconds."""
@@ -71,9 +73,15 @@ class Backoff:
             for name in ("first", "cap")
             if name in stored
         }
-        fields |= {name: float(stored[name]) for name in ("factor", "jitter") if name in stored}
-        steps = stored.get("steps", ())
-        return cls(steps=_steps(steps), **fields)
+        fields |= {name: stored[name] for name in ("factor", "jitter") if name in stored}
+        steps = stored.get("steps", [])
+        if not isinstance(steps, list):
+            raise ConfigError("backoff: steps is no list; give a list of seconds")
+        return cls(steps=_steps(steps, "backoff.steps"), **fields)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def fixed(delay: Duration, *, jitter: float = 0.0) -> Backoff:
@@ -98,7 +106,7 @@ def listed(*delays: Duration, jitter: float = 0.0) -> Backoff:
     """Wait each of `delays` in turn; the last one repeats."""
     if not delays:
         raise ConfigError("listed: give at least one delay")
-    steps = _steps(delays)
+    steps = _steps(delays, "listed")
     return Backoff(steps=steps, cap=max(*steps, timedelta(days=1)), jitter=jitter)
 
 
@@ -142,5 +150,5 @@ def _call(kind: str, delays: list[Duration], named: dict[str, Any], text: str) -
         raise ConfigError(f"backoff: {text!r} cannot be read: {error}") from None
 
 
-def _steps(delays: Any) -> tuple[timedelta, ...]:
-    return tuple(durations.parse(delay, field=f"listed[{n}]") for n, delay in enumerate(delays))
+def _steps(delays: Iterable[Duration], field: str) -> tuple[timedelta, ...]:
+    return tuple(durations.parse(delay, field=f"{field}[{n}]") for n, delay in enumerate(delays))

@@ -8,6 +8,11 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+Duration = timedelta | int | float | str
+"""A `timedelta`, a number of seconds, or text such as "30s", "5m", "1h"."""
+
+LONGEST: Final = timedelta(days=36525)
+
 _ACCEPTED: Final = 'write "500ms", "30s", "5m", "1h", "2d", "1h30m" or a number of seconds'
 _SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 _NUMBER: Final = r"([0-9]+(?:\.[0-9]+)?)"
@@ -15,11 +20,13 @@ _PARTS: Final = re.compile("".join(f"(?:{_NUMBER}{unit})?" for unit in ("d", "h"
 _MICROSECONDS: Final = (86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 1_000)
 
 
-def parse(value: str | int | float | timedelta, *, field: str) -> timedelta:
-    """Read a duration of zero or more; a ValueError names the field and what is accepted."""
+def parse(value: Duration, *, field: str) -> timedelta:
+    """Read a duration, zero to a hundred years; a ValueError names the field and what to write."""
     duration = _read(value)
     if duration is None or duration < timedelta():
         raise ValueError(f"{field}: {value!r:.60} is not a duration; {_ACCEPTED}")
+    if duration > LONGEST:
+        raise ValueError(f"{field}: {value!r:.60} is too long; give a hundred years at most")
     return duration
 
 

@@ -75,15 +75,20 @@ def _check_version(version: Any) -> None:
     """Accept exactly the versions this reader knows; 1.0 is what some JSON writers make of 1."""
     if version == WIRE_FORMAT_VERSION and not isinstance(version, bool):
         return
-    whole = isinstance(version, int | float) and not isinstance(version, bool)
-    if not whole or version != int(version) or version < 0:
+    # A document that is no envelope is somebody's data: the error says its type, never its text.
+    if not isinstance(version, int | float) or isinstance(version, bool):
+        raise Rejected(
+            f"not an envelope: v is of type {type(version).__name__}, and must be the number "
+            f"{WIRE_FORMAT_VERSION}; push with pgqueue.push(), which seals the payload"
+        )
+    if version != int(version) or version < 0:
         raise Rejected(f"not an envelope: v is {version!r:.40}, and must be {WIRE_FORMAT_VERSION}")
     if version > WIRE_FORMAT_VERSION:
         advice = "the producer is newer: roll it back, or upgrade this worker and redrive"
     else:
         advice = "the producer is older: drain its jobs with its own version, or upgrade it"
     raise Rejected(
-        f"envelope version {int(version)} is unsupported, this worker reads "
+        f"envelope version {version!r:.40} is unsupported, this worker reads "
         f"{WIRE_FORMAT_VERSION}; {advice}"
     )
 
@@ -93,4 +98,4 @@ def _checked_context(key: str, value: str) -> bool:
     if pattern is None:
         raise PayloadError(f"carrier: unknown key {key!r:.40}; known: {', '.join(_CONTEXT)}")
     # A malformed context costs the correlation, never the job.
-    return pattern.fullmatch(value) is not None
+    return isinstance(value, str) and pattern.fullmatch(value) is not None

@@ -19,7 +19,8 @@ Verdict                  raised by a handler to decide its attempt's outcome
 
 from __future__ import annotations
 
-from datetime import timedelta
+from pgqueue import durations
+from pgqueue.durations import Duration
 
 
 class PgqueueError(Exception):
@@ -73,20 +74,14 @@ class Abort(Verdict):
 class RetryAfter(Verdict):
     """The attempt failed; the next one starts after `delay` instead of the policy's backoff."""
 
-    def __init__(self, delay: timedelta, reason: str = "") -> None:
-        super().__init__(reason or f"retry after {delay}")
-        self.delay = _not_negative(delay, "RetryAfter")
+    def __init__(self, delay: Duration, reason: str = "") -> None:
+        self.delay = durations.parse(delay, field="RetryAfter.delay")
+        super().__init__(reason or f"retry after {durations.format(self.delay)}")
 
 
 class Snooze(Verdict):
     """Not a failure: the job runs again after `delay`, and no attempt is spent."""
 
-    def __init__(self, delay: timedelta) -> None:
-        super().__init__(f"snooze for {delay}")
-        self.delay = _not_negative(delay, "Snooze")
-
-
-def _not_negative(delay: timedelta, what: str) -> timedelta:
-    if delay < timedelta():
-        raise ValueError(f"{what}: delay is {delay}; it must not be negative")
-    return delay
+    def __init__(self, delay: Duration) -> None:
+        self.delay = durations.parse(delay, field="Snooze.delay")
+        super().__init__(f"snooze for {durations.format(self.delay)}")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pgqueue import durations
-from pgqueue.backoff import Backoff, Delays, Duration
+from pgqueue.backoff import Backoff, Delays
+from pgqueue.durations import Duration
 from pgqueue.errors import ConfigError
 
 MAX_ATTEMPTS = 32767
@@ -24,7 +25,7 @@ class Limits:
         """Return how long to wait after so many failures; `chance` in [0, 1) is the dice."""
         if isinstance(self.backoff, Backoff):
             return self.backoff.delay(failures, chance)
-        return self.backoff(failures)
+        return durations.parse(self.backoff(failures), field="the backoff function's answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +40,16 @@ class Policy:
     timeout: timedelta | None = None
 
     def __post_init__(self) -> None:
-        if self.attempts is not None and not 1 <= self.attempts <= MAX_ATTEMPTS:
-            raise ConfigError(f"attempts is {self.attempts}; give 1 to {MAX_ATTEMPTS} runs in all")
+        if self.attempts is not None and not _whole(self.attempts, 1, MAX_ATTEMPTS):
+            raise ConfigError(
+                f"attempts is {self.attempts!r:.40}; give a whole number, 1 to {MAX_ATTEMPTS} runs "
+                "in all"
+            )
+        if not isinstance(self.backoff, Backoff | None) and not callable(self.backoff):
+            raise ConfigError(
+                f"backoff is {self.backoff!r:.60}; give fixed(), exponential(), listed() or a "
+                "function from the number of failures to a timedelta"
+            )
         if self.timeout is not None and self.timeout <= timedelta():
             raise ConfigError(f"timeout is {self.timeout}; give more than 0")
 
@@ -55,8 +64,16 @@ class Policy:
     ) -> Policy:
         """Build a policy from what people write; `retries=3` means `attempts=4`."""
         if attempts is not None and retries is not None:
-            raise ConfigError("give attempts (runs in all) or retries (runs after the first)")
+            raise ConfigError(
+                f"attempts is {attempts} and retries is {retries}: give one of them; attempts are "
+                "runs in all, retries those after the first"
+            )
         if retries is not None:
+            if not _whole(retries, 0, MAX_ATTEMPTS - 1):
+                raise ConfigError(
+                    f"retries is {retries!r:.40}; give a whole number, 0 to {MAX_ATTEMPTS - 1} "
+                    "runs after the first"
+                )
             attempts = retries + 1
         return cls(
             attempts=attempts,
@@ -71,3 +88,7 @@ class Policy:
             backoff=limits.backoff if self.backoff is None else self.backoff,
             timeout=limits.timeout if self.timeout is None else self.timeout,
         )
+
+
+def _whole(number: object, least: int, most: int) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and least <= number <= most

@@ -7,9 +7,10 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, Protocol, TypedDict, TypeVar, Unpack, overload
 
-from pgqueue.backoff import Delays, Duration
+from pgqueue.backoff import Delays
+from pgqueue.durations import Duration
 from pgqueue.errors import ConfigError, RegistrationError
 from pgqueue.host import Handler, Host, Resolver, hosted
 from pgqueue.job import Job
@@ -18,8 +19,9 @@ from pgqueue.policy import Policy
 from pgqueue.queue import Queue, checked_name
 
 T = TypeVar("T")
-T_contra = TypeVar("T_contra", contravariant=True)
+S = TypeVar("S")
 R = TypeVar("R")
+H = TypeVar("H", bound=Handler)
 
 Address = tuple[str, str | None]
 """(queue, name); the name `None` catches what no other name of the queue takes."""
@@ -57,6 +59,29 @@ class Decorator(Protocol[T]):
     def __call__(self, handler: Callable[[Job[T]], R], /) -> Callable[[Job[T]], R]: ...
     @overload
     def __call__(self, handler: Callable[[T], R], /) -> Callable[[T], R]: ...
+    @overload
+    def __call__(self, handler: Callable[[S, Job[T]], R], /) -> Callable[[S, Job[T]], R]: ...
+    @overload
+    def __call__(self, handler: Callable[[S, T], R], /) -> Callable[[S, T], R]: ...
+
+
+class Unchecked(Protocol):
+    """What `process` returns for a queue's bare name, of which no payload type is known."""
+
+    def __call__(self, handler: H, /) -> H:
+        """Register a handler and give it back."""
+        ...
+
+
+class Options(TypedDict, total=False):
+    """What `process` may be told about a handler; where it is silent, the settings decide."""
+
+    name: str | None
+    concurrency: int | None
+    attempts: int | None
+    retries: int | None
+    backoff: Delays | None
+    timeout: Duration | None
 
 
 class Processors:
@@ -70,6 +95,10 @@ class Processors:
     def __iter__(self) -> typing.Iterator[Processor]:
         return iter(self._processors)
 
+    @overload
+    def process(self, queue: Queue[T], **options: Unpack[Options]) -> Decorator[T]: ...
+    @overload
+    def process(self, queue: str, **options: Unpack[Options]) -> Unchecked: ...
     def process(
         self,
         queue: Queue[T] | str,
@@ -80,7 +109,7 @@ class Processors:
         retries: int | None = None,
         backoff: Delays | None = None,
         timeout: Duration | None = None,
-    ) -> Decorator[T]:
+    ) -> Decorator[T] | Unchecked:
         """Register a handler for a queue's jobs, or only for those of one `name`.
 
         The handler takes the payload, or a `Job[T]`; `async def` runs on the event loop, a
@@ -92,7 +121,11 @@ class Processors:
         if concurrency is not None and concurrency < 1:
             raise ConfigError(f"concurrency is {concurrency}; give 1 or more")
 
-        def register(handler: Handler) -> Handler:
+        def register(handler: Handler) -> Any:
+            if not inspect.isroutine(handler):
+                raise RegistrationError(
+                    f"{handler!r:.80} is no function; decorate one, or a method"
+                )
             host = Host.of(handler)
             takes_job, payload_type = _parameter(handler, lane, method=host is not None)
             self._add(
@@ -145,7 +178,7 @@ def reachable(
     Two at one address are refused, and a method without its object.
     """
     found: dict[Address, Processor] = {}
-    for processors in included:
+    for processors in dict.fromkeys(included):
         for processor in processors:
             if other := found.get(processor.address):
                 address = "/".join(filter(None, processor.address))
@@ -161,10 +194,16 @@ def reachable(
 def _parameter(handler: Handler, lane: Queue[Any], *, method: bool) -> tuple[bool, Any]:
     """Return whether the handler takes a `Job`, and the payload type that it will be given."""
     label = f"{handler.__module__}.{handler.__qualname__}"
+    if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
+        raise RegistrationError(f"{label} yields, so calling it runs nothing; a handler returns")
     parameters = list(inspect.signature(handler).parameters.values())[method:]
-    required = [one for one in parameters if one.default is one.empty and one.kind < 2]
-    if len(required) != 1 and not (parameters and len(required) == 0):
-        raise RegistrationError(f"{label} takes {len(required)} arguments; a handler takes one")
+    try:
+        inspect.Signature(parameters).bind(None)
+    except TypeError as error:
+        raise RegistrationError(
+            f"{label} cannot be called with one argument ({error}); a handler takes the payload "
+            "or a Job, and nothing else that has no default"
+        ) from None
     annotation = _annotation(handler, parameters[0].name, label)
     takes_job = annotation is Job or typing.get_origin(annotation) is Job
     wanted = next(iter(typing.get_args(annotation)), Any) if takes_job else annotation

@@ -60,9 +60,15 @@ def test_a_duration_is_written_in_its_fewest_parts(duration: timedelta, text: st
     assert durations.format(duration) == text
 
 
-@given(st.timedeltas(min_value=timedelta()))
+@given(st.timedeltas(min_value=timedelta(), max_value=durations.LONGEST))
 def test_what_is_written_is_read_back_as_the_same(duration: timedelta) -> None:
     assert durations.parse(durations.format(duration), field="lease") == duration
+
+
+@pytest.mark.parametrize("written", ["36526d", 1e11, timedelta.max], ids=str)
+def test_more_than_a_hundred_years_is_refused(written: durations.Duration) -> None:
+    with pytest.raises(ValueError, match=r"^lease: .*is too long; give a hundred years at most"):
+        durations.parse(written, field="lease")
 
 
 def test_a_negative_duration_is_not_written() -> None:
