@@ -13,7 +13,8 @@ from pgqueue.envelope import Carrier
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Without slots: with them a frozen dataclass could not be made as Job[int](…).
+@dataclass(frozen=True, kw_only=True)
 class Job(Generic[T]):
     """One attempt at one job, with its payload decoded.
 

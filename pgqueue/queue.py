@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar, overload
@@ -12,7 +13,8 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,47}")
 _DEAD: Final = ".dead"
 
 
-@dataclass(frozen=True, slots=True, init=False)
+# Without slots: with them a frozen dataclass could not be made as Queue[int]("a", int).
+@dataclass(frozen=True, init=False)
 class Queue(Generic[T]):
     """A lane of jobs that carry one type of payload.
 
@@ -26,7 +28,7 @@ class Queue(Generic[T]):
     @overload
     def __init__(self: Queue[Any], name: str) -> None: ...
     @overload
-    def __init__(self: Queue[T], name: str, type: type[T]) -> None: ...
+    def __init__(self, name: str, type: builtins.type[T]) -> None: ...
     def __init__(self, name: str, type: Any = Any) -> None:
         object.__setattr__(self, "name", queue_name(name))
         object.__setattr__(self, "type", type)

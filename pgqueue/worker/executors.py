@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from pgqueue.processor import Processor
@@ -22,9 +23,8 @@ class Executors:
             await processor.handler(argument)
             return
         context = contextvars.copy_context()
-        await asyncio.get_running_loop().run_in_executor(
-            self._threads, context.run, processor.handler, argument
-        )
+        call = partial(context.run, processor.handler, argument)
+        await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     def close(self) -> None:
         """Take no more; a thread that is stuck in its handler is left behind."""

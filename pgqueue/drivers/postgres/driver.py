@@ -30,7 +30,7 @@ class Postgres:
     """
 
     def __init__(self, dsn: str | None = None, **settings: Any) -> None:
-        pinned = settings if dsn is None else settings | {"dsn": dsn}
+        pinned: dict[str, Any] = settings if dsn is None else settings | {"dsn": dsn}
         self.config = Config.load(**pinned)
         self._pool: connect.Pool | None = None
         self._opening = asyncio.Lock()

@@ -29,7 +29,8 @@ def load(name: str, row: Callable[..., Row]) -> Statement[Row]:
 
     Parameters are written `:name` there, so that the file runs unedited in psql after `\\set`.
     """
-    text = files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+    folder = files("pgqueue.drivers.postgres") / "sql"
+    text = (folder / f"{name}.sql").read_text(encoding="utf-8")
     text = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
     text = _PARAMETER.sub(r"%(\1)s", text.replace("%", "%%"))
     return Statement(text.encode(), row)
