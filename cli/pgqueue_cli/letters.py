@@ -1,0 +1,71 @@
+"""Dead letters as rows, as objects and as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from pgqueue.drivers.postgres.dead import DeadLetter, DeadSummary
+from pgqueue_cli.terminal import moment, visible, visible_lines
+
+HEADINGS: Final = ("id", "queue", "name", "reason", "attempts", "died_at", "error")
+
+
+def line(letter: DeadSummary) -> list[object]:
+    """Return the cells of a dead letter's line in the table."""
+    return [{**summary(letter), "died_at": moment(letter.died_at)}[name] for name in HEADINGS]
+
+
+def summary(letter: DeadSummary) -> dict[str, Any]:
+    """Return what a list tells of a dead letter; its payload is not part of it."""
+    return {
+        "id": letter.id,
+        "queue": letter.queue,
+        "name": letter.name,
+        "reason": letter.reason,
+        "attempts": letter.attempt,
+        "pushed_at": letter.pushed_at,
+        "died_at": letter.died_at,
+        "handled_at": letter.handled_at,
+        "error": None if letter.error is None else next(iter(letter.error.splitlines()), ""),
+    }
+
+
+def full(letter: DeadLetter, *, with_payload: bool) -> dict[str, Any]:
+    """Return a dead letter in full; without the payload unless it was asked for."""
+    shown = {
+        "id": letter.id,
+        "queue": letter.queue,
+        "name": letter.name,
+        "reason": letter.reason,
+        "attempts": letter.attempt,
+        "max_attempts": letter.max_attempts,
+        "pushed_at": letter.pushed_at,
+        "died_at": letter.died_at,
+        "handled_at": letter.handled_at,
+        "failures": letter.failures,
+    }
+    return shown | ({"payload": letter.envelope["payload"]} if with_payload else {})
+
+
+def described(letter: DeadLetter, *, with_payload: bool) -> Iterator[str]:
+    """Yield the lines that show a dead letter on a terminal."""
+    shown = full(letter, with_payload=with_payload)
+    failures, payload = shown.pop("failures"), shown.pop("payload", None)
+    for name, value in shown.items():
+        text = moment(value) if isinstance(value, datetime) else "-" if value is None else value
+        yield f"{name:<13} {visible(str(text))}"
+    for failure in failures:
+        attempt, at, worker = (failure.get(name) for name in ("attempt", "at", "worker"))
+        yield visible(f"\u2500 attempt {attempt} at {at} by {worker}")
+        for text in (failure.get("error"), failure.get("traceback")):
+            yield from _indented(visible_lines(str(text or "")))
+    if with_payload:
+        yield "\u2500 payload"
+        yield from _indented(visible_lines(json.dumps(payload, indent=2, ensure_ascii=False)))
+
+
+def _indented(text: str) -> list[str]:
+    return [f"  {line}" for line in text.splitlines()]

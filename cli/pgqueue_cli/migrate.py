@@ -1,0 +1,55 @@
+"""`pgqueue migrate`: the schema, brought to what this code needs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pgqueue_cli.options import Dsn
+
+
+def migrate(
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit 3 when the schema is behind.")
+    ] = False,
+    sql: Annotated[
+        bool, typer.Option("--sql", help="Print the script instead of running it.")
+    ] = False,
+    to: Annotated[
+        str | None, typer.Option(metavar="REV", help="The revision; default: the newest.")
+    ] = None,
+    dsn: Dsn = None,
+) -> None:
+    """Create or upgrade the schema; safe to repeat."""
+    import pgqueue_migrations
+
+    from pgqueue.drivers.postgres.connect import conninfo
+    from pgqueue.errors import ConfigError
+    from pgqueue_cli import settings
+
+    if check and sql:
+        raise ConfigError("--check and --sql exclude each other; give one of them")
+    if sql:
+        print(pgqueue_migrations.sql(to or "head"))
+        return
+    database = conninfo(settings.config(dsn), "pgqueue:migrate")
+    if check:
+        _check(pgqueue_migrations.current(database), to or pgqueue_migrations.head())
+    else:
+        pgqueue_migrations.upgrade(database, to or "head")
+    print(f"schema pgqueue is at revision {pgqueue_migrations.current(database)}")
+
+
+def _check(at: str | None, wanted: str) -> None:
+    """Compare revisions, which are numbered so that a later one sorts after."""
+    from pgqueue.errors import SchemaError
+
+    if at is None or at < wanted:
+        where = "not there yet" if at is None else f"at revision {at}"
+        raise SchemaError(f"schema pgqueue is {where}, not at {wanted}: run `pgqueue migrate`")
+    if at > wanted:
+        raise SchemaError(
+            f"schema pgqueue is at revision {at}, newer than {wanted}: upgrade pgqueue"
+        )

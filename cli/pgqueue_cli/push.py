@@ -1,0 +1,62 @@
+"""`pgqueue push`: a job from the command line."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from pgqueue_cli.options import Dsn
+
+
+def push(
+    queue: Annotated[str, typer.Argument(metavar="QUEUE")],
+    payload: Annotated[
+        str, typer.Argument(metavar="JSON", help="The payload; - reads it from standard input.")
+    ],
+    *,
+    name: Annotated[str | None, typer.Option(help="Which processor of the queue.")] = None,
+    delay: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="Not before then: 30s, 5m, 1h30m.")
+    ] = None,
+    priority: Annotated[int, typer.Option(min=0, max=9, help="0 is claimed first.")] = 5,
+    attempts: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Runs in all; default: the processor's.")
+    ] = None,
+    expires_in: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="Dead if not started by then.")
+    ] = None,
+    dsn: Dsn = None,
+) -> None:
+    """Push one job, and print its id."""
+    from pgqueue.drivers.postgres import Postgres
+    from pgqueue_cli import database, names, settings
+
+    lane, called = names.queue(queue), names.job(name)
+    wait, limit = names.duration(delay, "--delay"), names.duration(expires_in, "--expires-in")
+    value = _decoded(sys.stdin.buffer.read() if payload == "-" else payload)
+    driver = Postgres(dsn, dotenv=settings.dotenv())
+    with database.connected(driver.config) as conn:
+        job = driver.push(
+            lane,
+            value,
+            on=conn,
+            name=called,
+            delay=wait,
+            priority=priority,
+            attempts=attempts,
+            expires_in=limit,
+        )
+    print(job)
+
+
+def _decoded(text: str | bytes) -> Any:
+    import msgspec
+
+    from pgqueue.errors import ConfigError
+
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise ConfigError(f"the payload is not JSON: {error}") from None

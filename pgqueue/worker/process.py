@@ -1,0 +1,47 @@
+"""A worker as a process: what its signals mean, and its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import Protocol
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Stoppable(Protocol):
+    """A worker, as far as its process is concerned."""
+
+    async def run(self) -> None:
+        """Work until stopped."""
+        ...
+
+    def stop(self) -> None:
+        """Drain; called again, release at once."""
+        ...
+
+
+def run(worker: Stoppable) -> int:
+    """Run a worker in a loop of its own, and return the exit code of its process.
+
+    The first SIGTERM or SIGINT drains (0), the second releases at once (128 + signal), a third
+    ends the process where it stands. Threads that are stuck in a handler are not waited for.
+    """
+    received: list[int] = []
+
+    def heed(number: int) -> None:
+        received.append(number)
+        if len(received) > 2:
+            os._exit(128 + number)
+        worker.stop()
+
+    # Not asyncio.run: it waits for every task and thread, and a handler may never end.
+    loop = asyncio.new_event_loop()
+    try:
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, heed, number)
+        loop.run_until_complete(worker.run())
+    finally:
+        loop.close()
+    return 128 + received[1] if len(received) > 1 else 0
