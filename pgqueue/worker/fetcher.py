@@ -61,6 +61,7 @@ class Fetcher:
                 await first(self._slots.given(), self._stopping.wait())
                 continue
             claimed = await self._source.claim(self._claim(rooms))
+            self._turn += 1
             for delivery in claimed:
                 self._start(delivery)
             if not claimed and not self._stopping.is_set():
@@ -85,5 +86,5 @@ class Fetcher:
         queues = self._appetite.queues
         if self._appetite.strict or len(queues) < 2:
             return queues
-        self._turn = (self._turn + 1) % len(queues)
-        return [*queues[self._turn :], *queues[: self._turn]]
+        turn = self._turn % len(queues)
+        return [*queues[turn:], *queues[:turn]]

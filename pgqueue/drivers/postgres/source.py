@@ -14,7 +14,7 @@ from pgqueue.config import Config
 from pgqueue.drivers.postgres import connect, schema
 from pgqueue.drivers.postgres.alarm import Alarm
 from pgqueue.drivers.postgres.failures import translated
-from pgqueue.drivers.postgres.lanes import Lanes, Sweep
+from pgqueue.drivers.postgres.lanes import PRIORITIES, Lanes, Sweep
 from pgqueue.drivers.postgres.listener import Listener
 from pgqueue.drivers.postgres.settle import COMPLETE, leased, settle
 from pgqueue.drivers.postgres.statement import load, run
@@ -62,39 +62,29 @@ class Source:
         await self._control.close()
 
     async def claim(self, claim: Claim) -> Sequence[Delivery]:
-        """Promote what is due, then lease from the cursors, and from the lanes' starts if due."""
+        """Promote what is due, then lease from the cursors, or from the lanes' starts if due."""
         with translated():
             async with self._control.connection() as conn:
                 if self._alarm.rings:
                     await self._promote(conn)
-                found = await self._claim(conn, claim, self._lanes.cursors(claim.rooms))
+                found: list[Delivery] = []
+                # Instead of a claim, not after it: a busy worker's claims leave no room for one.
+                if not self._sweep.due:
+                    found = await self._claim(conn, claim, self._lanes.cursors(claim.rooms))
+                if not found:
+                    found = await self._claim_sweeping(conn, claim)
                 self._lanes.advance(found)
-                if not found or self._sweep.due:
-                    found += await self._claim_sweeping(conn, claim, found)
         if found:
             await self._listener.awake()
         return found
 
     async def _claim_sweeping(
-        self, conn: psycopg.AsyncConnection[Any], claim: Claim, found: Sequence[Delivery]
+        self, conn: psycopg.AsyncConnection[Any], claim: Claim
     ) -> list[Delivery]:
-        rooms = dict(claim.rooms)
-        for delivery in found:
-            rooms[delivery.queue] -= 1
-        rest = Claim(
-            rooms={queue: room for queue, room in rooms.items() if room},
-            limit=claim.limit - len(found),
-            token=claim.token,
-            lease=claim.lease,
-            worker=claim.worker,
-        )
-        if not rest.rooms or not rest.limit:
-            return []
         started = monotonic()
-        swept = await self._claim(conn, rest, [-1] * 10 * len(rest.rooms))
+        found = await self._claim(conn, claim, [-1] * PRIORITIES * len(claim.rooms))
         self._sweep.took(monotonic() - started)
-        self._lanes.advance(swept)
-        return swept
+        return found
 
     async def _claim(
         self, conn: psycopg.AsyncConnection[Any], claim: Claim, cursors: list[int]
