@@ -108,7 +108,7 @@ def unknown(delivery: Delivery) -> None:
     )
 
 
-def backoff_failed(processor: Processor, error: Exception) -> None:
+def backoff_failed(processor: Processor, error: BaseException) -> None:
     """Say that the application's own backoff raised."""
     worker.error("%s: its backoff raised %s; the default is used", processor.label, error)
 

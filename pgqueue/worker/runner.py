@@ -169,7 +169,7 @@ class Runner:
         number, chance = attempt.delivery.attempt, random.random()
         try:
             return judge(error, limits, attempt=number, chance=chance)
-        except Exception as raised:  # the application's own backoff must not cost the job
+        except BaseException as raised:  # the application's own backoff must not cost the job
             if attempt.processor is not None:
                 journal.backoff_failed(attempt.processor, raised)
             default = Limits(
