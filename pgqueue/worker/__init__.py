@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from time import monotonic
 from typing import NamedTuple
 
 from pgqueue.errors import ConfigError, RegistrationError
@@ -23,6 +24,10 @@ from pgqueue.worker.settler import Settler
 from pgqueue.worker.slots import Slots
 
 __all__ = ["Worker"]
+
+
+# What is cancelled, or has an outcome to write, gets this many seconds beyond the grace.
+_LAST_WORDS = 2.0
 
 
 class _Parts(NamedTuple):
@@ -86,7 +91,7 @@ class Worker:
 
     async def serve(self, stop: Stop) -> None:
         """Work until `stop` is set, then stop in order."""
-        label = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(3)}"
+        label = f"{socket.gethostname()[:20]}:{os.getpid()}:{secrets.token_hex(3)}"
         async with self.driver.source(self._queues, label) as source:
             parts = self._wire(source, label)
             served = [one for one in self._registry.values() if one.queue in self._queues]
@@ -121,17 +126,18 @@ class Worker:
         except asyncio.CancelledError:
             self._releasing.set()
         grace = self.driver.config.shutdown_timeout.total_seconds()
+        deadline = monotonic() + grace
         journal.stopping(label, len(parts.runner.held()), grace)
         parts.fetcher.stop()
         await first(fetching, within=grace)
-        await first(parts.runner.idle(), self._releasing.wait(), within=grace)
+        await first(parts.runner.idle(), self._releasing.wait(), within=deadline - monotonic())
         parts.runner.release()
-        await first(parts.runner.idle(), within=1)
+        await first(parts.runner.idle(), within=_LAST_WORDS)
         parts.settler.stop()
-        await first(settling, within=grace)
+        await first(settling, within=max(deadline - monotonic(), _LAST_WORDS))
         # Only when every outcome is written may the leases of what is left lapse.
         parts.keeper.stop()
-        await first(keeping, within=1)
+        await first(keeping, within=_LAST_WORDS)
         parts.runner.close()
         await _end(fetching, settling, keeping)
 

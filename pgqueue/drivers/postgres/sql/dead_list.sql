@@ -1,4 +1,4 @@
--- Dead letters, the latest death first; a null filter lets everything pass.
+-- Dead letters, the latest death first: a null filter lets everything pass.
 select id, queue, name, reason, attempt, pushed_at, died_at, handled_at, failures -> -1 ->> 'error' as error
 from pgqueue.dead_jobs
 where (:queue::text is null or queue = :queue)

@@ -1,4 +1,4 @@
--- Give jobs whose lease still holds back uncounted, claimable at once; ring, and return their ids.
+-- Give jobs whose lease still holds back uncounted, claimable at once, ring, and return their ids.
 with released as (
   update pgqueue.jobs
   set lease = null, worker = null, attempt = attempt - 1, visible_at = now()

@@ -1,4 +1,4 @@
--- Give jobs whose lease still holds back uncounted, to run later; ring, and return their ids.
+-- Give jobs whose lease still holds back uncounted, to run later, ring, and return their ids.
 with snoozed as (
   delete from pgqueue.jobs
   where id = any (:ids::bigint[])

@@ -1,0 +1,161 @@
+"""The plans of the hot statements, in every state of the statistics that has flipped one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from pgqueue.drivers.postgres.settle import COMPLETE
+from pgqueue.drivers.postgres.source import CLAIM, EXTEND
+from pgqueue.drivers.postgres.statement import Statement
+from tests.drivers.store import Connection, claim_parameters, insert
+
+MANY = 200_000
+BATCH = 50
+
+
+def never_analysed(conn: Connection) -> None:
+    insert(conn, "audio", MANY)
+
+
+def analysed_empty_then_loaded(conn: Connection) -> None:
+    conn.execute("analyze pgqueue.jobs")
+    insert(conn, "audio", MANY)
+
+
+def analysed_full_then_emptied(conn: Connection) -> None:
+    insert(conn, "audio", MANY)
+    conn.execute("analyze pgqueue.jobs")
+    conn.execute("delete from pgqueue.jobs where id > %s", (BATCH,))
+
+
+def much_in_another_lane(conn: Connection) -> None:
+    insert(conn, "other", MANY)
+    conn.execute("analyze pgqueue.jobs")
+    insert(conn, "audio", BATCH)
+
+
+def analysed_as_it_is(conn: Connection) -> None:
+    insert(conn, "audio", MANY)
+    conn.execute("vacuum analyze pgqueue.jobs")
+
+
+STATES = [
+    never_analysed,
+    analysed_empty_then_loaded,
+    analysed_full_then_emptied,
+    much_in_another_lane,
+    analysed_as_it_is,
+]
+# What a claim may touch a job: index and heap, found, locked, updated.
+CLAIM_BUFFERS = 20 * BATCH
+# A completed job costs its index entry, its page, and the page's visibility.
+COMPLETE_BUFFERS = 12 * BATCH
+
+Plan = dict[str, Any]
+
+
+@pytest.fixture(params=STATES, ids=lambda state: state.__name__)
+def filled(request: pytest.FixtureRequest, conn: Connection) -> Connection:
+    """A database whose hot table is in one of the states."""
+    conn.execute("alter table pgqueue.jobs set (autovacuum_enabled = false)")
+    state: Callable[[Connection], None] = request.param
+    state(conn)
+    return conn
+
+
+def explained(
+    conn: Connection, statement: Statement[Any], parameters: dict[str, Any]
+) -> tuple[Plan, int]:
+    """Run a statement for its plan alone; return it, and the buffers that it touched."""
+    with conn.transaction(force_rollback=True):
+        text = b"explain (analyze, buffers, format json) " + statement.text
+        row = conn.execute(text, parameters).fetchone()
+    assert row is not None
+    plan = row[0] if isinstance(row[0], list) else json.loads(row[0])
+    top: Plan = plan[0]["Plan"]
+    return top, top["Shared Hit Blocks"] + top["Shared Read Blocks"]
+
+
+def nodes(plan: Plan) -> Iterator[Plan]:
+    """Return a plan's nodes, from the top."""
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+def never_reads_everything(plan: Plan) -> None:
+    """Fail if the plan scans the table, or an index of it, from end to end, or sorts."""
+    kinds = {node["Node Type"] for node in nodes(plan)}
+    assert not kinds & {"Seq Scan", "Sort", "Hash Join", "Merge Join"}, kinds
+    scans = [node for node in nodes(plan) if "Index Scan" in node["Node Type"]]
+    assert all(node.get("Index Cond") for node in scans)
+
+
+def test_the_claim_reads_only_what_it_takes(filled: Connection) -> None:
+    """C13: an index range a lane; the plan and the buffers hold in every state."""
+    parameters = claim_parameters({"audio": BATCH, "video": BATCH}, BATCH)
+    plan, buffers = explained(filled, CLAIM, parameters)
+    never_reads_everything(plan)
+    kinds = [node["Node Type"] for node in nodes(plan)]
+    assert "Tid Scan" in kinds
+    assert any(node.get("Index Name") == "jobs_lane" for node in nodes(plan))
+    assert plan["Actual Rows"] == BATCH
+    assert buffers <= CLAIM_BUFFERS
+
+
+def test_an_empty_claim_is_quick(filled: Connection) -> None:
+    plan, buffers = explained(filled, CLAIM, claim_parameters({"video": 10, "text": 10}))
+    never_reads_everything(plan)
+    assert buffers <= 200
+
+
+@pytest.mark.parametrize("statement", [COMPLETE, EXTEND], ids=["complete", "extend"])
+def test_what_settles_and_extends_probes_the_primary_key(
+    filled: Connection, statement: Statement[int]
+) -> None:
+    rows = filled.execute(
+        "update pgqueue.jobs set lease = 7 where id in"
+        " (select id from pgqueue.jobs where queue = 'audio' order by id limit %s) returning id",
+        (BATCH,),
+    )
+    ids = [row[0] for row in rows]
+    parameters = {"ids": ids, "tokens": [7] * BATCH, "lease": "60 s"}
+    plan, buffers = explained(filled, statement, parameters)
+    never_reads_everything(plan)
+    assert any(node.get("Index Name") == "jobs_pkey" for node in nodes(plan))
+    assert plan["Actual Rows"] == BATCH
+    assert buffers <= COMPLETE_BUFFERS
+
+
+def test_the_guard_sees_a_claim_that_sorts_the_backlog(filled: Connection) -> None:
+    naive: Statement[Any] = Statement(
+        b"""
+        update pgqueue.jobs set lease = %(token)s where id in (
+          select id from pgqueue.jobs where queue = any (%(queues)s) and visible_at <= now()
+          order by array_position(%(queues)s, queue), priority, position
+          limit %(limit)s for update skip locked)
+        returning id
+        """,
+        tuple,
+    )
+    parameters = {"queues": ["audio", "video"], "token": 7, "limit": BATCH}
+    plan, _ = explained(filled, naive, parameters)
+    with pytest.raises(AssertionError):
+        never_reads_everything(plan)
+
+
+def test_a_claim_is_a_hot_update(conn: Connection) -> None:
+    """No index changes when a job is claimed: each page has room for the longer new version."""
+    insert(conn, "audio", 2000)
+    parameters = claim_parameters({"audio": 50}) | {"worker": "a-host-of-some-name:12345:abcdef"}
+    for _ in range(40):
+        conn.execute(CLAIM.text, parameters)
+    conn.execute("select pg_stat_force_next_flush()")
+    row = conn.execute(
+        "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relname = 'jobs'"
+    ).fetchone()
+    assert row == (2000, 2000)
