@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+from pgqueue.host import Handler
 from pgqueue.processor import Processor
 
 
@@ -23,9 +24,17 @@ class Executors:
             await processor.handler(argument)
             return
         context = contextvars.copy_context()
-        call = partial(context.run, processor.handler, argument)
+        call = partial(context.run, _call, processor.handler, argument)
         await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     def close(self) -> None:
         """Take no more; a thread that is stuck in its handler is left behind."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _call(handler: Handler, argument: Any) -> None:
+    try:
+        handler(argument)
+    except StopIteration as error:
+        # No future can carry it: the attempt would never end. A coroutine does the same.
+        raise RuntimeError("handler raised StopIteration") from error

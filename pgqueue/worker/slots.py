@@ -30,6 +30,7 @@ class Slots:
 
         Nobody knows which of a queue's processors the next jobs are for, so its fullest counts.
         """
+        self._given.clear()
         rooms = {
             queue: min(self._free, *(self._by_address[one] for one in self._addresses[queue]))
             for queue in queues
@@ -50,6 +51,5 @@ class Slots:
         self._given.set()
 
     async def given(self) -> None:
-        """Wait until a slot becomes free."""
-        self._given.clear()
+        """Wait until a slot becomes free, or has become so since the last look at the rooms."""
         await self._given.wait()

@@ -1,9 +1,9 @@
-"""Runs workers inside a test, and waits for what they do: for events, or for a state of the rows."""
+"""Runs workers inside a test, and waits for what they do: events, or a state of the rows."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any, TypeVar
@@ -61,7 +61,7 @@ async def soon(awaitable: Awaitable[T]) -> T:
         raise AssertionError(f"{awaitable} did not happen within {PATIENCE} s") from None
 
 
-async def eventually(look: Callable[[], T], wanted: T) -> None:
+async def eventually(look: Callable[[], object], wanted: object) -> None:
     """Look again until a state of the database is as wanted."""
     deadline = monotonic() + PATIENCE
     while (found := look()) != wanted:
@@ -75,7 +75,7 @@ def one(conn: Connection, query: str, *parameters: object) -> Any:
     return row[0] if row and len(row) == 1 else row
 
 
-def census(conn: Connection) -> Mapping[str, int]:
+def census(conn: Connection) -> dict[str, int]:
     """Return how many jobs are in each state, leaving out the states that have none."""
     rows = conn.execute("""
         select case when lease is null or visible_at <= now() then 'ready' else 'leased' end,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -160,11 +161,11 @@ async def test_a_backoff_function_that_fails_costs_neither_job_nor_worker(
     processors: Processors,
     conn: Connection,
     caplog: pytest.LogCaptureFixture,
-    backoff: object,
+    backoff: Callable[[int], timedelta],
 ) -> None:
     """The default backoff, one second at first, is used, and the log names the processor."""
 
-    @processors.process("audio", backoff=backoff)  # type: ignore[arg-type]
+    @processors.process("audio", backoff=backoff)
     async def fail(payload: int) -> None:
         raise ValueError
 

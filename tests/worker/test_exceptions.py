@@ -1,0 +1,133 @@
+"""Whatever a handler raises is its own attempt's failure, and nobody else's."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+
+import pytest
+
+from pgqueue import Job, Postgres, Processors, Worker
+from tests.worker.running import Connection, census, drained, eventually, one, running
+
+
+class Bare(BaseException):
+    """Nobody's subclass."""
+
+
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+
+KINDS = [
+    SystemExit,
+    KeyboardInterrupt,
+    GeneratorExit,
+    RecursionError,
+    MemoryError,
+    StopIteration,
+    StopAsyncIteration,
+    Bare,
+    asyncio.CancelledError,
+    Unprintable,
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("colour", ["async def", "def"])
+async def test_any_exception_is_a_failure_of_one_attempt(
+    pg: Postgres,
+    processors: Processors,
+    conn: Connection,
+    kind: type[BaseException],
+    colour: str,
+) -> None:
+    """A25, C24: it counts and is retried by the budget; the worker runs on, beside and after it."""
+    ran: list[tuple[str, int]] = []
+    beside = asyncio.Event()
+
+    def note(job: Job[str]) -> None:
+        ran.append((job.payload, job.attempt))
+        if job.payload == "raise":
+            raise kind("no more")
+
+    @processors.process("audio", retries=1)
+    async def on_the_loop(job: Job[str]) -> None:
+        note(job)
+
+    threaded = Processors()
+
+    @threaded.process("audio", retries=1)
+    def on_a_thread(job: Job[str]) -> None:
+        note(job)
+
+    @processors.process("beside")
+    async def wait(payload: None) -> None:
+        await beside.wait()
+
+    if colour == "def":
+        threaded.process("beside")(wait)
+    pg.push("beside", None, on=conn)
+    pg.push_many("audio", ["raise", "next"], on=conn)
+    included = threaded if colour == "def" else processors
+    async with running(Worker(pg, include=[included], concurrency=2)):
+        await eventually(lambda: census(conn), {"leased": 1, "dead": 1})
+        assert sorted(ran) == [("next", 1), ("raise", 1), ("raise", 2)]
+        beside.set()
+        await drained(conn)
+    name, errors = kind.__name__, one(conn, ERRORS)
+    assert len(errors) == 2
+    # Python itself turns a StopIteration that leaves a coroutine into a RuntimeError.
+    assert all(name in error or "raised StopIteration" in error for error in errors)
+
+
+ERRORS = "select jsonb_path_query_array(failures, '$[*].error') from pgqueue.dead_jobs"
+
+
+async def test_a_handlers_frames_are_kept_and_no_local_variable(
+    pg: Postgres, processors: Processors, conn: Connection
+) -> None:
+    """A24: the dead letter shows where it failed, without what it had in its hands."""
+
+    @processors.process("audio", retries=0)
+    async def fail(payload: dict[str, str]) -> None:
+        held = payload["secret"]
+        raise ValueError(len(held))
+
+    pg.push("audio", {"secret": "canary"}, on=conn)
+    async with running(Worker(pg, include=[processors])):
+        await eventually(lambda: census(conn), {"dead": 1})
+    traceback = one(conn, "select failures -> 0 ->> 'traceback' from pgqueue.dead_jobs")
+    assert "raise ValueError(len(held))" in traceback
+    assert "canary" not in traceback
+    assert "pgqueue/worker" not in traceback
+
+
+USER: ContextVar[str] = ContextVar("USER", default="nobody")
+
+
+async def test_nothing_leaks_from_one_job_into_the_next(
+    pg: Postgres, processors: Processors, conn: Connection
+) -> None:
+    """A28: a context variable set by one attempt is unset in the next, on loop and thread."""
+    seen: list[str] = []
+
+    def work() -> None:
+        seen.append(USER.get())
+        USER.set("somebody")
+
+    @processors.process("loop")
+    async def on_the_loop(payload: int) -> None:
+        work()
+
+    @processors.process("thread")
+    def on_a_thread(payload: int) -> None:
+        work()
+
+    USER.set("the caller")
+    for queue in ("loop", "thread"):
+        pg.push_many(queue, range(3), on=conn)
+    async with running(Worker(pg, include=[processors], concurrency=1)):
+        await drained(conn)
+    assert seen == ["nobody"] * 6
