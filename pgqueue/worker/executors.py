@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 from pgqueue.host import Handler
@@ -24,8 +23,9 @@ class Executors:
             await processor.handler(argument)
             return
         context = contextvars.copy_context()
-        call = partial(context.run, _call, processor.handler, argument)
-        await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        await asyncio.get_running_loop().run_in_executor(
+            self._threads, lambda: context.run(_call, processor.handler, argument)
+        )
 
     def close(self) -> None:
         """Take no more; a thread that is stuck in its handler is left behind."""
