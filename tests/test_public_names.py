@@ -1,0 +1,51 @@
+"""The public API is this list: a name that comes or goes is a decision, and stands here."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import pgqueue
+
+PUBLIC = """
+    WIRE_FORMAT_VERSION Abort BackendError Backoff Config ConfigError Job LeaseLost PayloadError
+    PgqueueError Postgres Processors Queue RegistrationError Rejected RetryAfter SchemaError Snooze
+    Unavailable UnsupportedOption Worker exponential fixed listed
+""".split()  # noqa: SIM905
+
+
+def test_the_public_names_are_these() -> None:
+    assert pgqueue.__all__ == PUBLIC
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_can_be_imported(name: str) -> None:
+    assert getattr(importlib.import_module("pgqueue"), name) is not None
+
+
+def test_everything_public_is_seen_in_the_listing() -> None:
+    assert set(PUBLIC) <= set(dir(pgqueue))
+
+
+def test_the_star_gives_the_public_names_and_no_other() -> None:
+    found: dict[str, object] = {}
+    exec("from pgqueue import *", found)
+    assert set(found) - {"__builtins__"} == set(PUBLIC)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'pgqueue' has no attribute 'Task'"):
+        _ = pgqueue.Task
+
+
+def test_listing_the_names_loads_neither_psycopg_nor_the_worker() -> None:
+    """A29: a producer stays lean, also under an editor that asks for the names."""
+    code = "import pgqueue, sys; dir(pgqueue); print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert "pgqueue" in loaded
+    assert not {"psycopg", "pgqueue.worker", "pgqueue.drivers"} & set(loaded)
