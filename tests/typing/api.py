@@ -1,0 +1,177 @@
+"""What the type checkers accept and what they refuse; checked by both of them, never executed.
+
+A line that must be an error carries an ignore comment for each checker, and both complain about
+one that ignores nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypedDict, assert_type
+
+import psycopg
+
+from pgqueue import Job, Postgres, Processors, Queue, exponential
+
+
+@dataclass(frozen=True)
+class Transcode:
+    """A payload."""
+
+    file: str
+
+
+@dataclass(frozen=True)
+class Invoice:
+    """Another payload."""
+
+    number: int
+
+
+class Clip(TypedDict):
+    """A payload that is a dict."""
+
+    file: str
+
+
+AUDIO = Queue("audio", Transcode)
+CLIPS = Queue("clips", Clip)
+ANYTHING = Queue("anything")
+SONG = Transcode("a.mp3")
+
+assert_type(AUDIO, Queue[Transcode])
+assert_type(CLIPS, Queue[Clip])
+assert_type(ANYTHING, Queue[Any])
+assert_type(Queue("numbers", list[int]), Queue[list[int]])
+
+
+def push_blocking(pg: Postgres, conn: psycopg.Connection[Any]) -> None:
+    """A blocking connection gives the id at once."""
+    assert_type(pg.push(AUDIO, SONG, on=conn), int)
+    assert_type(pg.push_many(AUDIO, (SONG for _ in "ab"), on=conn), list[int])
+    assert_type(pg.push(CLIPS, Clip(file="a"), on=conn), int)
+    assert_type(pg.push("audio", {"file": "a"}, on=conn), int)
+    assert_type(pg.push(ANYTHING, object(), on=conn), int)
+
+
+async def push_awaited(pg: Postgres, conn: psycopg.AsyncConnection[Any]) -> None:
+    """An async connection, or none, gives something to await."""
+    assert_type(pg.push(AUDIO, SONG, on=conn), Awaitable[int])
+    assert_type(pg.push(AUDIO, SONG), Awaitable[int])
+    assert_type(await pg.push(AUDIO, SONG), int)
+    assert_type(pg.push_many(AUDIO, [SONG], on=conn), Awaitable[list[int]])
+    assert_type(await pg.push_many(AUDIO, [SONG]), list[int])
+
+
+def push_options(pg: Postgres, conn: psycopg.Connection[Any]) -> None:
+    """The options are known by name and type."""
+    pg.push(AUDIO, SONG, on=conn, name="hi-fi", priority=0, attempts=3, backoff=exponential("5s"))
+    pg.push(AUDIO, SONG, on=conn, delay=timedelta(minutes=5), expires_in="1h", timeout=30.5)
+    pg.push(AUDIO, SONG, on=conn, run_at=datetime.now(), notify=False, carrier={"baggage": "a=1"})
+    pg.push(AUDIO, SONG, on=conn, retries=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    pg.push(AUDIO, SONG, on=conn, priority="high")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    pg.push(AUDIO, SONG, on=conn, backoff=60)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    pg.push_many(AUDIO, [SONG], on=conn, dealy=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+
+
+def push_wrong(pg: Postgres, conn: psycopg.Connection[Any]) -> None:
+    """A queue carries one type."""
+    pg.push(AUDIO, Invoice(1), on=conn)  # type: ignore[misc]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    pg.push(AUDIO, {"file": "a"}, on=conn)  # type: ignore[misc]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    pg.push(AUDIO, [SONG], on=conn)  # type: ignore[misc]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    pg.push_many(AUDIO, [Invoice(1)], on=conn)  # type: ignore[misc]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    pg.push_many(AUDIO, SONG, on=conn)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    pg.push(AUDIO, Invoice(1))  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+    pg.push(AUDIO, SONG, on="dsn")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    pg.push(7, SONG, on=conn)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+processors = Processors()
+
+
+@processors.process(AUDIO)
+async def async_of_payload(job: Transcode) -> None:
+    """Runs on the event loop."""
+
+
+@processors.process(AUDIO, name="job", concurrency=5, retries=3, timeout="60s")
+async def async_of_job(job: Job[Transcode]) -> None:
+    """Sees its attempt."""
+    assert_type(job.payload, Transcode)
+    assert_type(job.attempt, int)
+    assert_type(job.name, str | None)
+
+
+@processors.process(AUDIO, name="sync", backoff=exponential(2, cap=600))
+def sync_of_payload(job: Transcode) -> int:
+    """Runs on a thread."""
+    return 1
+
+
+@processors.process(AUDIO, name="sync-job", backoff=lambda failures: timedelta(hours=failures))
+def sync_of_job(job: Job[Transcode]) -> int:
+    """Runs on a thread, too."""
+    return 1
+
+
+@processors.process("audio", name="bare")
+async def of_a_bare_name(job: Invoice) -> None:
+    """A plain name knows no type, and leaves the function as it is."""
+
+
+@processors.process(ANYTHING)
+def of_anything(job: Invoice) -> None:
+    """A queue without a type takes any handler."""
+
+
+class Studio:
+    """Handlers may be methods."""
+
+    @processors.process(AUDIO, name="method")
+    async def record(self, job: Transcode) -> None:
+        """Takes the payload."""
+
+    @processors.process(AUDIO, name="method-job")
+    def mix(self, job: Job[Transcode]) -> int:
+        """Takes the job."""
+        return 1
+
+
+async def called_directly(job: Job[Transcode]) -> None:
+    """A handler is still the function that it was."""
+    assert_type(await async_of_payload(SONG), None)
+    assert_type(await async_of_job(job), None)
+    assert_type(sync_of_payload, Callable[[Transcode], int])
+    assert_type(sync_of_job, Callable[[Job[Transcode]], int])
+    assert_type(await of_a_bare_name(job=Invoice(1)), None)
+    assert_type(await Studio().record(SONG), None)
+    assert_type(Studio().mix(job), int)
+    sync_of_payload(Invoice(1))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    sync_of_job(SONG)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+@processors.process(AUDIO)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+async def of_another_type(job: Invoice) -> None:
+    """Must be refused."""
+
+
+@processors.process(AUDIO)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+def of_a_job_of_another_type(job: Job[Invoice]) -> None:
+    """Must be refused."""
+
+
+@processors.process(AUDIO)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+def of_nothing() -> None:
+    """Must be refused."""
+
+
+@processors.process(AUDIO, retry=3)  # type: ignore[call-overload, untyped-decorator]  # pyright: ignore[reportCallIssue]
+def with_an_unknown_option(job: Transcode) -> None:
+    """Must be refused."""
+
+
+@processors.process("audio", concurrency="5")  # type: ignore[call-overload, untyped-decorator]  # pyright: ignore[reportArgumentType, reportCallIssue]
+def with_an_option_of_another_type(job: Transcode) -> None:
+    """Must be refused."""
