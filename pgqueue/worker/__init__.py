@@ -26,7 +26,7 @@ from pgqueue.worker.slots import Slots
 __all__ = ["Worker"]
 
 
-# What is cancelled, or has an outcome to write, gets this many seconds beyond the grace.
+# A claim under way, a cancelled handler or an outcome to write gets so many seconds at least.
 _LAST_WORDS = 2.0
 
 
@@ -35,6 +35,12 @@ class _Parts(NamedTuple):
     runner: Runner
     settler: Settler
     keeper: Keeper
+
+
+class _Services(NamedTuple):
+    fetching: asyncio.Task[None]
+    settling: asyncio.Task[None]
+    keeping: asyncio.Task[None]
 
 
 class Worker:
@@ -97,7 +103,6 @@ class Worker:
             served = [one for one in self._registry.values() if one.queue in self._queues]
             journal.started(label, served, self.driver.config.attempts, self._total)
             await self._work(parts, label, stop)
-        journal.stopped(label, "released at once" if self._releasing.is_set() else "drained")
 
     def _wire(self, source: JobSource, label: str) -> _Parts:
         config, registry = self.driver.config, self._registry
@@ -118,28 +123,38 @@ class Worker:
         return _Parts(Fetcher(source, slots, appetite, runner.start), runner, settler, keeper)
 
     async def _work(self, parts: _Parts, label: str, stop: Stop) -> None:
-        fetching = asyncio.create_task(supervise(parts.fetcher))
-        settling = asyncio.create_task(supervise(parts.settler))
-        keeping = asyncio.create_task(supervise(parts.keeper))
+        services = _Services(
+            asyncio.create_task(supervise(parts.fetcher)),
+            asyncio.create_task(supervise(parts.settler)),
+            asyncio.create_task(supervise(parts.keeper)),
+        )
         try:
-            await first(stop.wait(), fetching, settling, keeping)
+            await first(stop.wait(), *services)
         except asyncio.CancelledError:
             self._releasing.set()
+            raise
+        finally:
+            try:
+                await self._stop(parts, services, label)
+            finally:
+                await _end(*services)
+        journal.stopped(label, "released at once" if self._releasing.is_set() else "drained")
+
+    async def _stop(self, parts: _Parts, services: _Services, label: str) -> None:
         grace = self.driver.config.shutdown_timeout.total_seconds()
         deadline = monotonic() + grace
         journal.stopping(label, len(parts.runner.held()), grace)
         parts.fetcher.stop()
-        await first(fetching, within=grace)
+        await first(services.fetching, within=max(grace, _LAST_WORDS))
         await first(parts.runner.idle(), self._releasing.wait(), within=deadline - monotonic())
         parts.runner.release()
         await first(parts.runner.idle(), within=_LAST_WORDS)
         parts.settler.stop()
-        await first(settling, within=max(deadline - monotonic(), _LAST_WORDS))
+        await first(services.settling, within=max(deadline - monotonic(), _LAST_WORDS))
         # Only when every outcome is written may the leases of what is left lapse.
         parts.keeper.stop()
-        await first(keeping, within=_LAST_WORDS)
+        await first(services.keeping, within=_LAST_WORDS)
         parts.runner.close()
-        await _end(fetching, settling, keeping)
 
     def _served(self) -> Sequence[str]:
         known = list(dict.fromkeys(queue for queue, _ in self._registry))

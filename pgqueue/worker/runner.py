@@ -55,6 +55,7 @@ class Runner:
         self._executors = Executors(threads)
         self._running: dict[int, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._releasing = False
 
     def held(self) -> Sequence[Attempt]:
         """Return the attempts whose leases have to be kept."""
@@ -67,6 +68,9 @@ class Runner:
         if earlier := self._running.get(delivery.id):
             earlier.interrupt("lost")
         self._running[delivery.id] = attempt
+        if self._releasing:  # its claim was under way when the handlers were cancelled
+            self._settle(attempt, Release())
+            return
         attempt.task = asyncio.create_task(self._run(attempt), context=Context())
         self._tasks.add(attempt.task)
         attempt.task.add_done_callback(self._tasks.discard)
@@ -83,7 +87,8 @@ class Runner:
             await asyncio.wait(self._tasks)
 
     def release(self) -> None:
-        """Cancel every handler; their jobs are given back uncounted."""
+        """Cancel every handler and start no more; their jobs are given back uncounted."""
+        self._releasing = True
         for attempt in self.held():
             attempt.interrupt("shutdown")
 
