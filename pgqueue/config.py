@@ -16,7 +16,6 @@ from pgqueue import durations
 from pgqueue.backoff import DEFAULT_BACKOFF, Backoff, parse_backoff
 from pgqueue.errors import ConfigError
 from pgqueue.policy import MAX_ATTEMPTS
-from pgqueue.queue import queue_name
 
 _MIB: Final = 1024 * 1024
 # jsonb holds no array or object larger than this.
@@ -73,13 +72,12 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "backoff": _backoff,
     "payload_warn_bytes": _whole(1, _JSONB_LIMIT),
     "payload_max_bytes": _whole(1, _JSONB_LIMIT),
-    "default_queue": queue_name,
 }
 
 
 def variable_of(name: str) -> str:
     """Name the environment variable of a field of `Config`."""
-    return "PGQUEUE_QUEUE" if name == "default_queue" else f"PGQUEUE_{name.upper()}"
+    return f"PGQUEUE_{name.upper()}"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -101,7 +99,6 @@ class Config:
     backoff: Backoff = DEFAULT_BACKOFF
     payload_warn_bytes: int = 1 * _MIB
     payload_max_bytes: int = 8 * _MIB
-    default_queue: str = "default"
 
     def __post_init__(self) -> None:
         for name in _names():

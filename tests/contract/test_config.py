@@ -35,7 +35,6 @@ CASES: dict[str, tuple[str, Any, Any, list[str]]] = {
     "backoff": ("fixed(30s)", fixed("30s"), listed(1, 2), ["30s", "fixed(soon)", "random(1s)"]),
     "payload_warn_bytes": ("1000", 1000, 2000, ["0", "8388609", "1MB"]),
     "payload_max_bytes": ("268435455", 268_435_455, 2_000_000, ["0", "268435456", "1000"]),
-    "default_queue": ("email", "email", "audio.high", ["a b", "x" * 49, "audio.dead"]),
 }
 BAD = [(name, text) for name in FIELDS for text in CASES[name][3]]
 
@@ -172,7 +171,7 @@ def test_dotenv_lines_are_read_with_export_quotes_and_comments(tmp_path: Path) -
     path.write_text(
         "\ufeff# settings\n\n"
         "PGQUEUE_LEASE=2m\n"
-        "export PGQUEUE_QUEUE = email  # the default\n"
+        "export PGQUEUE_DSN = email  # the default\n"
         'DOUBLE="a \\"b\\" # c\\n" # comment\n'
         "SINGLE='a \"b\" \\n # c'\n"
         "HASH=a#b\n"
@@ -183,7 +182,7 @@ def test_dotenv_lines_are_read_with_export_quotes_and_comments(tmp_path: Path) -
     )
     assert read_dotenv(path) == {
         "PGQUEUE_LEASE": "2m",
-        "PGQUEUE_QUEUE": "email",
+        "PGQUEUE_DSN": "email",
         "DOUBLE": 'a "b" # c\n',
         "SINGLE": 'a "b" \\n # c',
         "HASH": "a#b",

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
 
 from pgqueue.drivers.postgres.lanes import Lanes
 from pgqueue.drivers.postgres.source import CLAIM, EXTEND, PROMOTE
@@ -96,3 +97,10 @@ def count(conn: Connection, table: str) -> int:
     row = conn.execute(f"select count(*) from pgqueue.{table}").fetchone()
     assert row is not None
     return int(row[0])
+
+
+def only_row(conn: Connection, table: str = "jobs") -> dict[str, Any]:
+    """Return the only row of a table."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        [row] = cursor.execute(f"select * from pgqueue.{table}").fetchall()
+    return row

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict
 
 import psycopg
@@ -11,18 +10,13 @@ import pytest
 from psycopg.rows import dict_row
 
 from pgqueue import (
-    ConfigError,
     PayloadError,
     Postgres,
     Queue,
     SchemaError,
     Unavailable,
-    UnsupportedOption,
-    exponential,
-    fixed,
-    listed,
 )
-from tests.drivers.store import Connection, count
+from tests.drivers.store import Connection, count, only_row
 
 Async = psycopg.AsyncConnection[Any]
 
@@ -46,17 +40,10 @@ def pg(dsn: str) -> Postgres:
     return Postgres(dsn)
 
 
-def job(conn: Connection, table: str = "jobs") -> dict[str, Any]:
-    """Return the only row of a table."""
-    with conn.cursor(row_factory=dict_row) as cursor:
-        [row] = cursor.execute(f"select * from pgqueue.{table}").fetchall()
-    return row
-
-
 def test_a_push_returns_the_id_of_a_sealed_job(pg: Postgres, conn: Connection) -> None:
     """B03, E03: what is stored is exactly version and payload."""
     pushed = pg.push(SONGS, Song("a.mp3"), on=conn)
-    row = job(conn)
+    row = only_row(conn)
     assert row["id"] == pushed
     assert row["envelope"] == {"v": 1, "payload": {"file": "a.mp3"}}
     assert (row["queue"], row["name"], row["attempt"]) == ("songs", None, 0)
@@ -102,7 +89,7 @@ def test_a_savepoint_that_is_rolled_back_takes_its_jobs_along(
         pg.push(SONGS, Song("kept.mp3"), on=mine)
         with mine.transaction(force_rollback=True):
             pg.push(SONGS, Song("gone.mp3"), on=mine)
-    assert job(conn)["envelope"]["payload"] == {"file": "kept.mp3"}
+    assert only_row(conn)["envelope"]["payload"] == {"file": "kept.mp3"}
 
 
 def test_an_uncommitted_push_is_invisible_and_silent(
@@ -130,63 +117,6 @@ def test_a_push_may_be_silent(pg: Postgres, conn: Connection, dsn: str) -> None:
         pg.push(SONGS, Song("a.mp3"), on=conn, notify=False)
         pg.push_many(SONGS, [Song("a.mp3")], on=conn, notify=False)
         assert list(listener.notifies(timeout=0.2)) == []
-
-
-def test_every_option_is_stored_with_the_job(pg: Postgres, conn: Connection) -> None:
-    """E06, E07: what the push said is on the row."""
-    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    pg.push(
-        SONGS,
-        Song("a.mp3"),
-        on=conn,
-        name="welcome",
-        priority=2,
-        attempts=3,
-        backoff=exponential("5s", cap="1m", jitter=0.5),
-        timeout="30s",
-        expires_in="1h",
-        carrier={"traceparent": trace},
-    )
-    row = job(conn)
-    assert (row["name"], row["priority"], row["max_attempts"]) == ("welcome", 2, 3)
-    assert row["backoff"] == {"first": 5, "factor": 2, "cap": 60, "jitter": 0.5, "steps": []}
-    assert row["timeout"] == timedelta(seconds=30)
-    assert row["expires_at"] - row["visible_at"] == timedelta(hours=1)
-    assert row["envelope"]["traceparent"] == trace
-
-
-def test_a_silent_push_stores_nulls(pg: Postgres, conn: Connection) -> None:
-    """E06: so that the policy of a redeployed processor governs jobs that wait already."""
-    pg.push(SONGS, Song("a.mp3"), on=conn)
-    row = job(conn)
-    silent = ("name", "max_attempts", "backoff", "timeout", "expires_at", "failures")
-    assert [row[one] for one in silent] == [None] * 6
-
-
-@pytest.mark.parametrize("backoff", [fixed(3), exponential(2), listed(1, 5, 30)], ids=repr)
-def test_a_stored_backoff_is_the_one_that_was_pushed(
-    pg: Postgres, conn: Connection, backoff: Any
-) -> None:
-    """E07: fixed, exponential and listed waits survive the row."""
-    pg.push(SONGS, Song("a.mp3"), on=conn, backoff=backoff)
-    assert type(backoff).from_json(job(conn)["backoff"]) == backoff
-
-
-@pytest.mark.parametrize("delay", ["1h", 3600, timedelta(hours=1)], ids=repr)
-def test_a_delayed_job_waits_beside_the_hot_table(
-    pg: Postgres, conn: Connection, delay: Any
-) -> None:
-    pushed = pg.push(SONGS, Song("a.mp3"), on=conn, delay=delay)
-    row = job(conn, "scheduled_jobs")
-    assert row["id"] == pushed
-    assert timedelta(minutes=59) < row["run_at"] - datetime.now(UTC) < timedelta(minutes=61)
-    assert count(conn, "jobs") == 0
-
-
-def test_a_job_may_wait_for_a_moment(pg: Postgres, conn: Connection) -> None:
-    moment = datetime(2040, 2, 29, 12, tzinfo=UTC)
-    pg.push(SONGS, Song("a.mp3"), on=conn, run_at=moment)
-    assert job(conn, "scheduled_jobs")["run_at"] == moment
 
 
 def test_many_jobs_keep_their_order(pg: Postgres, conn: Connection) -> None:
@@ -233,36 +163,8 @@ def test_a_sealed_value_is_not_wrapped_again(pg: Postgres, conn: Connection) -> 
     """B09: the producer's edge seals once."""
     pg.push("plain", {"n": 1}, on=conn)
     with pytest.raises(ValueError, match="already sealed"):
-        pg.push("plain", job(conn)["envelope"], on=conn)
+        pg.push("plain", only_row(conn)["envelope"], on=conn)
     assert count(conn, "jobs") == 1
-
-
-WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"retires": 3}, UnsupportedOption, "retires"),
-    ({"priority": 10}, ConfigError, "priority"),
-    ({"attempts": 0}, ConfigError, "attempts"),
-    ({"attempts": -1}, ConfigError, "attempts"),
-    ({"attempts": 40_000}, ConfigError, "attempts"),
-    ({"delay": "soon"}, ValueError, "delay"),
-    ({"delay": "1h", "run_at": datetime.now(UTC)}, ConfigError, "run_at"),
-    ({"run_at": datetime(2040, 1, 1)}, ConfigError, "time zone"),
-    ({"run_at": datetime(9500, 1, 1, tzinfo=UTC)}, ConfigError, "run_at"),
-    ({"timeout": 0}, ConfigError, "timeout"),
-    ({"name": "a b"}, ValueError, "job name"),
-    ({"backoff": lambda _: timedelta()}, ConfigError, "function"),
-    ({"carrier": {"user": "7"}}, PayloadError, "carrier"),
-    ({"expires_in": "200000d"}, ValueError, "expires_in"),
-]
-
-
-@pytest.mark.parametrize(("options", "error", "named"), WRONG, ids=lambda value: str(value)[:30])
-def test_an_option_is_refused_before_any_sql(
-    pg: Postgres, conn: Connection, options: dict[str, Any], error: type[Exception], named: str
-) -> None:
-    """B13, E12: zero attempts, unknown options and their like are named, never ignored."""
-    with pytest.raises(error, match=named):
-        pg.push(SONGS, Song("a"), on=conn, **options)
-    assert count(conn, "jobs") == 0
 
 
 def test_the_callers_row_factory_is_left_alone(pg: Postgres, dsn: str) -> None:

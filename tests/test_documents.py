@@ -1,0 +1,110 @@
+"""What the documents show is run here, as it stands there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from pgqueue import Config, durations
+from pgqueue.config import variable_of
+from tests.documents import ROOT, Folder, blocks, commands
+
+DOCUMENTS = [
+    str(path.relative_to(ROOT))
+    for path in sorted([*ROOT.glob("*.md"), *ROOT.joinpath("docs").rglob("*.md")])
+]
+
+
+def test_the_readmes_commands_and_files_work_in_their_order(empty_dsn: str, tmp_path: Path) -> None:
+    folder = Folder(tmp_path, "README.md", empty_dsn)
+    *before, work = commands("README.md")
+    assert [before[0][0], before[1][0], work[0]] == ["migrate", "push", "work"]
+    printed = [folder.pgqueue(*one) for one in before]
+    assert printed[-1].strip() == "1"
+    with folder.working(work[1]) as until:
+        until("transcoding a.mp3")
+        folder.python("push.py")
+        for name in "bcde":
+            until(f"transcoding {name}.mp3")
+
+
+def test_the_readmes_effects_are_written_with_the_completion(
+    conn: psycopg.Connection[Any], dsn: str, tmp_path: Path
+) -> None:
+    folder = Folder(tmp_path, "README.md", dsn)
+    conn.execute("create table lengths (job bigint, length int)")
+    folder.pgqueue("push", "lengths", '{"file": "a.mp3"}')
+    with folder.working("effects:worker") as until:
+        until("done in")
+    assert conn.execute("select length from lengths").fetchall() == [(5,)]
+    assert conn.execute("select count(*) from pgqueue.all_jobs").fetchone() == (0,)
+
+
+def test_the_readmes_sql_runs(conn: psycopg.Connection[Any]) -> None:
+    """C33: the dead are listed and redriven with the statements that stand there."""
+    push, dead = blocks("README.md", "sql")
+    conn.execute(push)
+    conn.execute(
+        "insert into pgqueue.dead_jobs (id, queue, reason, envelope, failures, pushed_at) values"
+        """ (7, 'uploads', 'exhausted', '{"v": 1, "payload": {"file": "x"}}',"""
+        """ '[{"error": "ValueError: no"}]', now())"""
+    )
+    listing, redrive = dead.split(";\n\n")
+    rows = conn.execute(listing).fetchall()
+    assert rows == [(7, "exhausted", "ValueError: no", {"file": "x"})]
+    conn.execute(redrive)
+    states = conn.execute("select state from pgqueue.all_jobs order by state").fetchall()
+    assert states == [("ready",), ("scheduled",)]
+
+
+def test_the_processors_of_the_documents_run(dsn: str, tmp_path: Path) -> None:
+    folder = Folder(tmp_path, "docs/processors.md", dsn)
+    folder.pgqueue("push", "mail", '{"to": "ada"}', "--name", "welcome")
+    folder.pgqueue("push", "mail", '{"to": "bob"}', "--name", "reset")
+    with folder.working("jobs:worker") as until:
+        until("welcome ada")
+        until("reset bob 1 5")
+    folder.pgqueue("push", "letters", '"eve"')
+    with folder.working("mailer:worker") as until:
+        until("me@example.com eve")
+
+
+def test_every_setting_is_in_the_table_with_its_variable_and_default() -> None:
+    text = (ROOT / "docs/configuration.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| `?([^|`]+?)`? \|", text, re.MULTILINE)
+    default = Config()
+    shown = {
+        one.name: (variable_of(one.name), _shown(getattr(default, one.name)))
+        for one in fields(Config)
+    }
+    documented = {name: (variable, value) for name, variable, value in rows}
+    assert set(documented) == set(shown)
+    for name, (variable, value) in documented.items():
+        assert variable == shown[name][0]
+        if name != "backoff":
+            assert value == shown[name][1], name
+    assert Config(backoff=documented["backoff"][1]).backoff == default.backoff
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    return durations.format(value).replace("1m", "60s") if hasattr(value, "days") else str(value)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document: str) -> None:
+    path = ROOT / document
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text())
+    assert [one for one in links if not (path.parent / one).exists()] == []
+
+
+def test_nobody_is_told_to_install_somebody_elses_package() -> None:
+    texts = {document: (ROOT / document).read_text() for document in DOCUMENTS}
+    wrong = re.compile(r"(pip|uv( pip)?|uvx|pipx)\s+(install|add|run)?\s*pgqueue\b")
+    assert [name for name, text in texts.items() if wrong.search(text)] == []
