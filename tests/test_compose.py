@@ -29,10 +29,12 @@ def names_in(module: str) -> set[str]:
 
 
 def test_there_is_a_database_its_migration_a_worker_and_an_application() -> None:
+    """C23: the services that a deployment has."""
     assert set(SERVICES) == {"postgres", *OURS}
 
 
 def test_our_services_share_one_image_that_is_built_here() -> None:
+    """C23: one image."""
     assert {SERVICES[name]["image"] for name in OURS} == {"pgqueue-example"}
     assert {SERVICES[name]["build"] for name in OURS} == {"."}
 
@@ -47,6 +49,7 @@ def test_nothing_of_ours_starts_before_the_schema_is_there() -> None:
 
 
 def test_a_stopped_worker_gets_longer_than_it_takes_to_drain() -> None:
+    """C23: stop_grace_period is longer than the shutdown timeout."""
     seconds = int(SERVICES["worker"]["stop_grace_period"].removesuffix("s"))
     assert timedelta(seconds=seconds) > Config().shutdown_timeout
 

@@ -34,6 +34,7 @@ def information(wheel: zipfile.ZipFile, name: str) -> str:
 
 
 def test_the_wheel_installs_the_three_packages_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+    """K16: nothing called cli, migrations or tests is installed."""
     top = {name.partition("/")[0] for name in wheel.namelist()}
     assert {name for name in top if not name.endswith(".dist-info")} == PACKAGES
 
@@ -82,6 +83,7 @@ def test_every_dependency_has_a_pinned_version() -> None:
 
 
 def test_importing_pgqueue_loads_only_what_a_producers_values_need() -> None:
+    """A29: neither the command, nor migrations, nor the worker."""
     script = f"import sys, pgqueue; print([m for m in {UNWANTED!r} if m in sys.modules])"
     loaded = subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, text=True
@@ -98,3 +100,13 @@ def test_importing_the_embedded_server_needs_neither_its_binaries_nor_psycopg() 
         [sys.executable, "-c", script], check=True, capture_output=True, text=True
     )
     assert loaded.stdout.strip() == "[]"
+
+
+def test_code_has_the_roots_that_were_agreed_and_no_other() -> None:
+    """K16: each part of the project is an entry of the checkout's top level."""
+    agreed = ("pgqueue", "cli", "migrations", "tests", "pyproject.toml", "compose.yaml")
+    assert [name for name in agreed if not (ROOT / name).exists()] == []
+    listed = subprocess.run(
+        ["git", "ls-files", "*.py", "*.sql"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    assert {Path(name).parts[0] for name in listed} - {"examples"} == set(agreed[:4])

@@ -48,6 +48,7 @@ def test_a_run_without_a_usable_server_ends_with_code_3_and_says_why(
 
 
 def test_a_run_falls_back_to_the_embedded_server_and_says_which_it_uses() -> None:
+    """K17: no container engine, and nothing to install by hand."""
     run = run_of_pytest(
         "--collect-only", str(HERE / "test_servers.py"), DOCKER_HOST="tcp://127.0.0.1:1"
     )
@@ -56,6 +57,7 @@ def test_a_run_falls_back_to_the_embedded_server_and_says_which_it_uses() -> Non
 
 
 def test_a_run_uses_the_server_that_it_is_given(server_dsn: str) -> None:
+    """K17: the same tests, on any server."""
     run = run_of_pytest(
         str(HERE / "test_databases.py"),
         PGQUEUE_TEST_DSN=server_dsn,

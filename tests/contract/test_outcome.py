@@ -60,7 +60,7 @@ def without_traceback(outcome: Outcome) -> Outcome:
 
 
 def test_what_can_never_be_read_spends_no_attempt() -> None:
-    """B05, B06: rejected at once, whatever attempts are left."""
+    """B05, B06, F4: rejected at once, whatever attempts are left."""
     outcome = judge(Rejected("version 2"), LIMITS, attempt=1, chance=0.0)
     assert isinstance(outcome, Dead)
     assert (outcome.reason, outcome.counted) == ("rejected", False)

@@ -43,7 +43,7 @@ def waits(policy: Policy) -> list[float]:
     ],
 )
 def test_retries_are_runs_after_the_first_and_attempts_are_all(policy: Policy, runs: int) -> None:
-    """A07, A08, D16: a job that always fails runs this often and is dead."""
+    """F1, A07, A08, D16: a job that always fails runs this often and is dead."""
     assert len(waits(policy)) + 1 == runs
 
 
@@ -120,7 +120,7 @@ def attempt(*, pushed: dict[str, Any], processor: dict[str, Any]) -> Attempt:
 
 
 def test_the_pushs_word_counts_before_the_processors_and_that_before_the_settings() -> None:
-    """E06, E07: attempts and backoff at the push override the processor's."""
+    """F2, E06, E07: attempts and backoff at the push override the processor's."""
     said = {"attempts": 7, "backoff": fixed(7), "timeout": 7}
     quiet = attempt(pushed={}, processor={})
     declared = attempt(pushed={}, processor=said)

@@ -52,7 +52,7 @@ def test_a_duplicate_in_a_set_that_is_not_included_does_no_harm() -> None:
 def test_two_processors_of_one_address_are_refused_naming_both(
     name: str | None, address: str
 ) -> None:
-    """B20: whether they are in one set or in two."""
+    """B20, F6: whether they are in one set or in two."""
     one, other = including(catch_all, name=name), including(again, name=name)
     both = including(catch_all, again, name=name)
     for included in ([one, other], [both]):
@@ -68,7 +68,7 @@ def test_a_set_that_is_included_twice_is_there_once() -> None:
 
 
 def test_the_exact_name_is_wanted_before_the_catch_all() -> None:
-    """E04: and what nobody names goes to the catch-all, or to nobody."""
+    """E04, F12: and what nobody names goes to the catch-all, or to nobody."""
     named, rest = including(welcome, name="welcome"), including(catch_all)
     both = reachable([named, rest])
     assert getattr(wanted(both, delivery("welcome")), "handler", None) is welcome
