@@ -35,7 +35,9 @@ def list_(
         for one in found:
             print_json(letters.summary(one))
     elif found:
-        print_table(letters.HEADINGS, list(map(letters.line, found)))
+        print_table(
+            letters.HEADINGS, list(map(letters.line, found)), elastic=("queue", "name", "error")
+        )
     else:
         typer.echo("no dead letters", err=True)
 

@@ -39,7 +39,8 @@ def processors(
         typer.echo("no processors", err=True)
         return
     shown = [{**row, "included": "" if row["included"] else "not included"} for row in rows]
-    print_table([*list(rows[0])[:-1], ""], [list(row.values()) for row in shown])
+    headings = [*list(rows[0])[:-1], ""]
+    print_table(headings, [list(row.values()) for row in shown], elastic=("label", "queue", "name"))
 
 
 def _row(one: Processor, concurrency: int, attempts: int, *, included: bool) -> dict[str, Any]:

@@ -7,10 +7,12 @@ import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from shutil import get_terminal_size
 from typing import Any
 
 WIDTH = 100
 _GAP = 2
+_LEAST = 8
 _STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
@@ -36,13 +38,32 @@ def print_json(row: Mapping[str, Any]) -> None:
     print(json.dumps(row, default=datetime.isoformat))
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows as a table, or as plain aligned columns when nobody watches."""
+def print_table(
+    headings: Sequence[str], rows: Sequence[Sequence[object]], *, elastic: Sequence[str]
+) -> None:
+    """Print rows as a table, or as plain aligned columns when nobody watches.
+
+    The elastic columns are cut where it would be too wide otherwise.
+    """
     cells = [["-" if cell is None else visible(str(cell)) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
     if sys.stdout.isatty():
-        _print_rich(headings, cells)
+        room = min(get_terminal_size().columns, WIDTH)
+        _print_rich(headings, cells, _fitted(headings, widths, elastic, room))
     else:
-        _print_plain([list(headings), *cells])
+        _print_plain([headings, *cells], _fitted(headings, widths, elastic, WIDTH))
+
+
+def _fitted(
+    headings: Sequence[str], widths: Sequence[int], elastic: Sequence[str], room: int
+) -> list[int]:
+    fitted = dict(zip(headings, widths, strict=True))
+    while sum(fitted.values()) + _GAP * (len(fitted) - 1) > room:
+        widest = max(elastic, key=fitted.__getitem__)
+        if fitted[widest] <= _LEAST:
+            break
+        fitted[widest] -= 1
+    return list(fitted.values())
 
 
 def _escaped(character: str) -> str:
@@ -50,27 +71,24 @@ def _escaped(character: str) -> str:
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
-def _print_rich(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _print_rich(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]
+) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
-    console.width = min(console.width, WIDTH)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    for heading in headings:
-        table.add_column(heading, no_wrap=True, overflow="ellipsis")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
+    for heading, width in zip(headings, widths, strict=True):
+        table.add_column(heading, width=width, no_wrap=True, overflow="ellipsis")
     for row in rows:
         # Text, not str: rich would take [brackets] for its markup.
         table.add_row(*map(Text, row))
-    console.print(table)
+    Console(highlight=False).print(table)
 
 
-def _print_plain(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    while sum(widths) + _GAP * (len(widths) - 1) > WIDTH:
-        widths[widths.index(max(widths))] -= 1
+def _print_plain(rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
     for row in rows:
         fitted = [_cut(cell, width) for cell, width in zip(row, widths, strict=True)]
         print((" " * _GAP).join(fitted).rstrip())

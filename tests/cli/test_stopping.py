@@ -1,0 +1,91 @@
+"""What the signals mean to a worker process."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.cli.commands import Running, Shell
+
+Connection = psycopg.Connection[Any]
+
+
+@contextmanager
+def worker_at(shell: Shell, queue: str, **variables: str) -> Iterator[Running]:
+    """A worker that is in the middle of a job of this queue."""
+    assert shell.run("push", queue, "1").code == 0
+    with shell.running("work", "app:worker", "--queue", queue, **variables) as worker:
+        worker.until("running")
+        yield worker
+
+
+def attempts(conn: Connection) -> list[int]:
+    return [row[0] for row in conn.execute("select attempt from pgqueue.jobs order by id")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_first_signal_lets_the_running_job_finish_and_claims_no_other(
+    shell: Shell, conn: Connection, number: signal.Signals
+) -> None:
+    """C18: the current job finishes, none is claimed, and the exit code is 0."""
+    conn.execute("select pg_advisory_lock(7)")
+    with worker_at(shell, "locked") as worker:
+        worker.signal(number)
+        worker.until("is stopping")
+        assert shell.run("push", "locked", "2").code == 0
+        conn.execute("select pg_advisory_unlock(7)")
+        assert worker.end() == 0
+    assert attempts(conn) == [0]
+    assert "stopped: drained" in worker.lines[-1]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_the_second_signal_gives_the_running_job_back_uncounted(
+    shell: Shell, conn: Connection, number: signal.Signals, code: int
+) -> None:
+    """C18: a second signal cancels and releases at once."""
+    conn.execute("select pg_advisory_lock(7)")
+    with worker_at(shell, "locked") as worker:
+        worker.signal(signal.SIGTERM)
+        worker.until("is stopping")
+        assert attempts(conn) == [1]
+        worker.signal(number)
+        assert worker.end() == code
+    assert attempts(conn) == [0]
+
+
+def test_the_third_signal_ends_the_process_where_it_stands(shell: Shell, conn: Connection) -> None:
+    with worker_at(shell, "stubborn") as worker:
+        worker.signal(signal.SIGTERM)
+        worker.until("is stopping")
+        worker.signal(signal.SIGTERM)
+        worker.until("cancelled")
+        worker.signal(signal.SIGINT)
+        assert worker.end() == 130
+    assert not any("stopped" in line for line in worker.lines)
+
+
+@pytest.mark.parametrize("queue", ["stuck", "stubborn"])
+def test_a_handler_that_never_ends_does_not_keep_a_drained_worker(
+    shell: Shell, conn: Connection, queue: str
+) -> None:
+    with worker_at(shell, queue, PGQUEUE_SHUTDOWN_TIMEOUT="0s") as worker:
+        worker.signal(signal.SIGTERM)
+        assert worker.end() == 0
+
+
+def test_a_stuck_thread_does_not_keep_a_worker_that_was_told_twice(
+    shell: Shell, conn: Connection
+) -> None:
+    with worker_at(shell, "stuck") as worker:
+        worker.signal(signal.SIGTERM)
+        worker.until("is stopping")
+        worker.signal(signal.SIGTERM)
+        assert worker.end() == 143
+    assert "left with threads still running" in worker.lines[-1]
+    assert attempts(conn) == [0]
