@@ -72,6 +72,12 @@ def test_the_nominal_wait_grows_by_the_factor(
     assert backoff.delay(failures, 0).total_seconds() == pytest.approx(meant, abs=1e-6)
 
 
+def test_growth_beyond_all_numbers_ends_at_the_cap_and_nothing_stays_nothing() -> None:
+    """E07: the ten-thousandth failure has a wait like any other."""
+    assert exponential(1, cap="1h").delay(10_000, 0) == timedelta(hours=1)
+    assert exponential(0, cap="1h").delay(10_000, 0) == timedelta()
+
+
 @given(backoffs)
 def test_a_backoff_that_is_stored_with_a_push_is_read_back_as_the_same(backoff: Backoff) -> None:
     """E07: the row holds what the push said."""
