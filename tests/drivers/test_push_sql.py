@@ -63,12 +63,12 @@ WRONG = [
     ("'audio', '{\"v\": 1, \"payload\": 2}'", "already sealed"),
     ("'audio', '1', delay => '1 s', run_at => now()", "both delay and run_at"),
     ("'audio', '1', delay => '-1 s'", "is negative"),
-    ("'audio', '1', name => 'a b'", "jobs_name"),
-    ("'audio', '1', priority => 10", "jobs_priority"),
-    ("'audio', '1', attempts => 0", "jobs_max_attempts"),
-    ("'audio', '1', timeout => '0 s'", "jobs_timeout"),
-    ("'audio', '1', backoff => '[]'", "jobs_backoff"),
-    ("'audio', '1', run_at => 'infinity'", "scheduled_jobs_run_at"),
+    ("'audio', '1', name => 'a b'", "name_form"),
+    ("'audio', '1', priority => 10", "priority_range"),
+    ("'audio', '1', attempts => 0", "attempts_range"),
+    ("'audio', '1', timeout => '0 s'", "patience_range"),
+    ("'audio', '1', backoff => '[]'", "backoff_form"),
+    ("'audio', '1', run_at => 'infinity'", "moment_range"),
 ]
 
 

@@ -16,7 +16,10 @@ with things as (
   select 'index', relname, pg_get_indexdef(oid)
   from pg_class where relnamespace = to_regnamespace('pgqueue') and relkind in ('i', 'I')
   union all
-  select 'constraint', concat_ws('.', conrelid::regclass, conname), pg_get_constraintdef(oid)
+  select 'domain', typname, concat_ws(' ', format_type(typbasetype, typtypmod), typnotnull, typdefault)
+  from pg_type where typnamespace = to_regnamespace('pgqueue') and typtype = 'd'
+  union all
+  select 'constraint', concat_ws('.', nullif(conrelid, 0)::regclass, nullif(contypid, 0)::regtype, conname), pg_get_constraintdef(oid)
   from pg_constraint where connamespace = to_regnamespace('pgqueue')
   union all
   select 'sequence', relname, concat_ws(' ', seqtypid::regtype, seqstart, seqincrement, seqmax, seqmin, seqcache, seqcycle)

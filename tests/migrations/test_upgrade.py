@@ -118,7 +118,7 @@ def test_the_catalog_comparison_sees_every_kind_of_change(empty_dsn: str) -> Non
     for change in (
         "comment on column pgqueue.jobs.id is 'other'",
         "alter table pgqueue.jobs alter column priority set default 6",
-        "alter table pgqueue.jobs drop constraint jobs_priority",
+        "alter domain pgqueue.priority drop constraint priority_range",
         "drop index pgqueue.jobs_lane",
         "alter sequence pgqueue.positions cache 2",
         "create or replace view pgqueue.all_jobs as select * from pgqueue.all_jobs limit 1",

@@ -9,6 +9,8 @@ with things as (
   where relnamespace = to_regnamespace('pgqueue') and relname !~ '^alembic_version'
     and relkind in ('r', 'p', 'v', 'm', 'f') and attnum > 0 and not attisdropped
   union all
+  select 'pg_type'::regclass, oid, 0 from pg_type where typnamespace = to_regnamespace('pgqueue') and typtype = 'd'
+  union all
   select 'pg_proc'::regclass, oid, 0 from pg_proc where pronamespace = to_regnamespace('pgqueue')
 )
 select thing.type, thing.identity

@@ -11,6 +11,7 @@ depends_on = None
 FILES = (
     "schema.sql",
     "functions.sql",
+    "domains.sql",
     "jobs.sql",
     "scheduled_jobs.sql",
     "dead_jobs.sql",
@@ -31,7 +32,9 @@ DROPS = (
     "drop table pgqueue.workers, pgqueue.schedules, pgqueue.queues, pgqueue.unique_keys",
     "drop table pgqueue.archived_jobs, pgqueue.dead_jobs, pgqueue.scheduled_jobs, pgqueue.jobs",
     "drop sequence pgqueue.positions",
-    "drop function pgqueue.ring, pgqueue.bell, pgqueue.append_failure, pgqueue.sane_time",
+    "drop domain pgqueue.name, pgqueue.priority, pgqueue.attempts, pgqueue.moment",
+    "drop domain pgqueue.patience, pgqueue.backoff, pgqueue.envelope, pgqueue.failures",
+    "drop function pgqueue.ring, pgqueue.bell, pgqueue.append_failure",
     "drop function pgqueue.valid_name, pgqueue.schema_version, pgqueue.wire_format_version",
     "comment on schema pgqueue is null",
 )

@@ -1,23 +1,23 @@
 create table pgqueue.dead_jobs (
   id bigint primary key,
-  queue text not null constraint dead_jobs_queue_name check (pgqueue.valid_name(queue)),
-  name text constraint dead_jobs_name check (pgqueue.valid_name(name)),
-  priority smallint not null default 5 constraint dead_jobs_priority check (priority between 0 and 9),
+  queue pgqueue.name not null,
+  name pgqueue.name,
+  priority pgqueue.priority not null default 5,
   reason text not null constraint dead_jobs_reason check (reason in ('exhausted', 'expired', 'lost', 'rejected', 'aborted')),
-  attempt smallint not null default 0 constraint dead_jobs_attempt check (attempt >= 0),
-  max_attempts smallint constraint dead_jobs_max_attempts check (max_attempts >= 1),
-  backoff jsonb constraint dead_jobs_backoff check (jsonb_typeof(backoff) = 'object'),
-  timeout interval constraint dead_jobs_timeout check (timeout > interval '0'),
-  envelope jsonb not null constraint dead_jobs_envelope check (jsonb_typeof(envelope -> 'v') = 'number' and envelope ? 'payload'),
-  failures jsonb not null constraint dead_jobs_failures check (jsonb_typeof(failures) = 'array'),
-  pushed_at timestamptz not null constraint dead_jobs_pushed_at check (pgqueue.sane_time(pushed_at)),
-  expires_at timestamptz constraint dead_jobs_expires_at check (pgqueue.sane_time(expires_at)),
-  died_at timestamptz not null default now() constraint dead_jobs_died_at check (pgqueue.sane_time(died_at)),
-  visible_at timestamptz not null default now() constraint dead_jobs_visible_at check (pgqueue.sane_time(visible_at)),
+  attempt smallint not null default 0,
+  max_attempts pgqueue.attempts,
+  backoff pgqueue.backoff,
+  timeout pgqueue.patience,
+  envelope pgqueue.envelope not null,
+  failures pgqueue.failures not null,
+  pushed_at pgqueue.moment not null,
+  expires_at pgqueue.moment,
+  died_at pgqueue.moment not null default now(),
+  visible_at pgqueue.moment not null default now(),
   lease bigint,
   worker text,
-  dead_attempt smallint not null default 0 constraint dead_jobs_dead_attempt check (dead_attempt >= 0),
-  handled_at timestamptz constraint dead_jobs_handled_at check (pgqueue.sane_time(handled_at))
+  dead_attempt smallint not null default 0,
+  handled_at pgqueue.moment
 );
 
 create index dead_jobs_queue on pgqueue.dead_jobs (queue, id);

@@ -13,11 +13,6 @@ language sql immutable parallel safe
 return name ~ '^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,47}$';
 comment on function pgqueue.valid_name(text) is 'Whether a text can name a queue or a job: 1 to 48 letters, digits, _ . : or -, not starting with a sign.';
 
-create function pgqueue.sane_time(moment timestamptz) returns boolean
-language sql immutable parallel safe
-return moment >= '1970-01-01 00:00:00+00' and moment < '9000-01-01 00:00:00+00';
-comment on function pgqueue.sane_time(timestamptz) is 'Whether every client library can read this time: infinity and years beyond 9000 would make whole batches unreadable.';
-
 create function pgqueue.append_failure(failures jsonb, failure jsonb) returns jsonb
 language sql immutable parallel safe
 return case

@@ -1,8 +1,8 @@
 create table pgqueue.queues (
-  queue text primary key constraint queues_name check (pgqueue.valid_name(queue)),
+  queue pgqueue.name primary key,
   paused boolean not null default false,
   max_running integer constraint queues_max_running check (max_running >= 1),
-  dead_retention interval constraint queues_dead_retention check (dead_retention > interval '0'),
+  dead_retention pgqueue.patience,
   updated_at timestamptz not null default now()
 );
 

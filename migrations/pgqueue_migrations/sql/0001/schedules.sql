@@ -1,6 +1,6 @@
 create table pgqueue.schedules (
-  schedule text primary key constraint schedules_name check (pgqueue.valid_name(schedule)),
-  queue text not null constraint schedules_queue_name check (pgqueue.valid_name(queue)),
+  schedule pgqueue.name primary key,
+  queue pgqueue.name not null,
   expression text not null,
   timezone text not null default 'UTC',
   payload jsonb not null,

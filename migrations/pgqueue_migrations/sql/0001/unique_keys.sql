@@ -1,5 +1,5 @@
 create table pgqueue.unique_keys (
-  queue text not null constraint unique_keys_queue_name check (pgqueue.valid_name(queue)),
+  queue pgqueue.name not null,
   key text not null constraint unique_keys_key check (octet_length(key) between 1 and 512),
   job_id bigint not null,
   primary key (queue, key)
