@@ -71,7 +71,7 @@ async def eventually(look: Callable[[], object], wanted: object) -> None:
 
 def one(conn: Connection, query: str, *parameters: object) -> Any:
     """Return the only value, or the only row, that a query finds; None if it finds none."""
-    row = conn.execute(query.encode(), parameters).fetchone()
+    row = conn.execute(query.encode(), parameters or None).fetchone()
     return row[0] if row and len(row) == 1 else row
 
 

@@ -72,8 +72,8 @@ class Listener:
         elif self._asleep:
             self._looks += 1
         else:
-            self._asleep, self._looks = True, 0
             await self._command(TAKE_BELLS, {"queues": self._queues})
+            self._asleep, self._looks = True, 0
 
     async def awake(self) -> None:
         """Let go of the bells: there is work, and pushes need not ring."""
@@ -100,8 +100,10 @@ class Listener:
             return
         self._unwatch()
         try:
-            yield conn
-            self._watch(conn)
+            try:
+                yield conn
+            finally:  # also when cancelled: a slot may become free while the bells are taken
+                self._watch(conn)
         except psycopg.Error as error:
             self._lose(conn, error)
 
