@@ -20,7 +20,9 @@ def work(
     ] = None,
     concurrency: Annotated[
         int | None,
-        typer.Option("--concurrency", "-c", metavar="N", help="How many jobs may run at once."),
+        typer.Option(
+            "--concurrency", "-c", min=1, metavar="N", help="How many jobs may run at once."
+        ),
     ] = None,
     log_level: Annotated[Level, typer.Option(help="The least level that is logged.")] = "info",
     log_format: Annotated[Format, typer.Option(help="How the log is written.")] = "text",
@@ -35,12 +37,13 @@ def work(
     configure(log_level, log_format)
     queues = names.queues(queue) if queue else None
     settings.into_environment(dsn)
-    found = application.load(application.named(target), app_dir)
-    worker = Worker(
-        found.driver,
-        include=found.include,
-        queues=queues or found.queues,
-        concurrency=concurrency or found.concurrency,
-        resolver=found.resolver,
-    )
+    worker = application.load(application.named(target), app_dir)
+    if queues or concurrency is not None:
+        worker = Worker(
+            worker.driver,
+            include=worker.include,
+            queues=queues or worker.queues,
+            concurrency=worker.concurrency if concurrency is None else concurrency,
+            resolver=worker.resolver,
+        )
     raise typer.Exit(run(worker))

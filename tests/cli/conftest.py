@@ -17,6 +17,7 @@ from pgqueue import Postgres, Processors, Queue, Worker
 
 processors = Processors()
 others = Processors()
+more = Processors()
 nothing = "a text"
 
 @processors.process("quick", concurrency=3, attempts=2)
@@ -54,7 +55,7 @@ def stuck(payload) -> None:
 @others.process("elsewhere")
 async def elsewhere(payload) -> None: ...
 
-worker = Worker(Postgres(), include=[processors])
+worker = Worker(Postgres(), include=[processors, more])
 '''
 
 

@@ -15,7 +15,7 @@ from tests.cli.commands import Shell
         (
             "app:wroker",
             "module app has no 'wroker'; it has processors (Processors), others (Processors), "
-            "worker (Worker)",
+            "more (Processors), worker (Worker)",
         ),
         ("app:nothing", "app:nothing is a str, not a Worker or Processors; it has processors"),
         ("app", "'app' is not MODULE:ATTR, such as app.main:worker"),
