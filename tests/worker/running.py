@@ -18,6 +18,11 @@ Connection = psycopg.Connection[Any]
 PATIENCE = 15.0
 _LOOK_AGAIN = 0.01
 
+SLEEPING = """
+select count(distinct pid) from pg_locks
+where locktype = 'advisory' and classid = 7067 and granted and pid <> pg_backend_pid()
+  and database = (select oid from pg_database where datname = current_database())"""
+
 
 @asynccontextmanager
 async def running(worker: Worker) -> AsyncIterator[asyncio.Task[None]]:

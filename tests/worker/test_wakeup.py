@@ -11,21 +11,16 @@ import pytest
 
 from pgqueue import Job, Postgres, Processors, Worker
 from tests.worker.conftest import QUICK
-from tests.worker.running import Connection, drained, eventually, one, running, soon
+from tests.worker.running import SLEEPING, Connection, drained, eventually, one, running, soon
 
 LISTENERS = """
 select count(*) from pg_stat_activity
 where datname = current_database() and query in ('listen pgqueue', 'listen pgqueue\n')"""
-BELLS = """
-select count(distinct pid) from pg_locks
-where locktype = 'advisory' and classid = 7067 and pid <> pg_backend_pid()"""
-SLEEPING = f"{BELLS} and granted"
-FALLING_ASLEEP = f"{BELLS} and not granted"
+FALLING_ASLEEP = SLEEPING.replace("and granted", "and not granted")
 QUIET = """
 select max(state_change) < clock_timestamp() - interval '300 ms' from pg_stat_activity
 where datname = current_database() and application_name like 'pgqueue:worker:%'"""
-HANG_UP = """
-select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and classid = 7067"""
+HANG_UP = SLEEPING.replace("count(distinct pid)", "pg_terminate_backend(pid)")
 
 
 def slow_poll(dsn: str) -> Postgres:
