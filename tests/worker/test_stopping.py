@@ -14,6 +14,8 @@ from pgqueue import Job, Postgres, Processors, Worker, fixed
 from pgqueue.outcome import Release
 from pgqueue.policy import Limits
 from pgqueue.seam import Delivery, Lease, Settlement
+from pgqueue.worker.dispatcher import Dispatcher
+from pgqueue.worker.executors import Executors
 from pgqueue.worker.runner import Runner
 from pgqueue.worker.slots import Slots
 from tests.worker.conftest import QUICK
@@ -169,7 +171,8 @@ def test_a_claim_that_comes_too_late_is_given_back_without_a_start(processors: P
 
     limits = Limits(attempts=1, backoff=fixed(1), timeout=None)
     source: Any = None
-    runner = Runner(source, {}, Slots(1, []), Sink(), configured=limits, threads=1)
+    slots, dispatcher = Slots(1, []), Dispatcher(Executors(1))
+    runner = Runner(source, {}, slots, Sink(), dispatcher, configured=limits)
     runner.release()
     moment = datetime.now(UTC)
     late = Delivery(1, 2, "audio", None, 5, 1, 1, None, None, None, "{}", moment, False, False)

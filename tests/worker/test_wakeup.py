@@ -51,7 +51,7 @@ async def test_a_sleeping_worker_starts_a_job_as_soon_as_its_push_commits(
     pg = slow_poll(dsn)
     waits = []
     async with running(Worker(pg, include=[processors])):
-        for _ in range(9):
+        for _ in range(5):
             await asleep(conn)
             # Past the looks that it takes after falling asleep only the bell is left.
             await eventually(lambda: one(conn, QUIET), True)

@@ -43,13 +43,16 @@ def conninfo(config: Config, application: str) -> str:
 
 def pool(config: Config, application: str, size: int) -> Pool:
     """Make a pool of autocommit connections, not yet open."""
+    patience = config.connect_timeout.total_seconds()
     return AsyncConnectionPool(
         conninfo(config, application),
         kwargs={"autocommit": True},
         min_size=0,
         max_size=size,
-        timeout=config.connect_timeout.total_seconds(),
+        timeout=patience,
         name=application,
+        # After that a request tries anew: the pool's own pauses would grow to minutes.
+        reconnect_timeout=patience,
         open=False,
     )
 
