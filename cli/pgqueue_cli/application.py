@@ -6,7 +6,9 @@ import os
 import sys
 import tomllib
 import traceback
+from collections.abc import Mapping
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -54,6 +56,14 @@ def load(target: str, folder: Path) -> Worker:
     raise ConfigError(
         f"{target} is a {type(value).__name__}, not a Worker or Processors; {_candidates(module)}"
     )
+
+
+def changed(worker: Worker, flags: Mapping[str, Any]) -> Worker:
+    """Build the worker again with these arguments, and all others as the application gave them."""
+    if not flags:
+        return worker
+    given = {name: getattr(worker, name) for name in signature(Worker).parameters}
+    return Worker(**{**given, **flags})
 
 
 def _from_pyproject(path: Path) -> str | None:

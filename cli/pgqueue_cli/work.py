@@ -30,20 +30,12 @@ def work(
     dsn: Dsn = None,
 ) -> None:
     """Run jobs. SIGTERM or Ctrl-C finishes what runs; a second one gives it back at once."""
-    from pgqueue.worker import Worker
     from pgqueue.worker.process import run
     from pgqueue_cli import application, names, settings
 
     configure(log_level, log_format)
-    queues = names.queues(queue) if queue else None
+    flags = {"queues": names.queues(queue) if queue else None, "concurrency": concurrency}
     settings.into_environment(dsn)
-    worker = application.load(application.named(target), app_dir)
-    if queues or concurrency is not None:
-        worker = Worker(
-            worker.driver,
-            include=worker.include,
-            queues=queues or worker.queues,
-            concurrency=worker.concurrency if concurrency is None else concurrency,
-            resolver=worker.resolver,
-        )
+    found = application.load(application.named(target), app_dir)
+    worker = application.changed(found, {k: v for k, v in flags.items() if v is not None})
     raise typer.Exit(run(worker))

@@ -52,6 +52,25 @@ def test_only_the_listed_queues_are_served(shell: Shell, conn: Connection) -> No
     assert queues(conn) == ["stuck"]
 
 
+def test_a_flag_leaves_everything_else_as_the_application_built_it(shell: Shell) -> None:
+    shell.write(
+        "rooms.py",
+        "from pgqueue import Postgres, Processors, Worker\n"
+        "processors = Processors()\n"
+        "class Room:\n"
+        "    @processors.process('rooms')\n"
+        "    async def tidy(self, payload): ...\n"
+        "worker = Worker(\n"
+        "    Postgres(), include=[processors], queues=['rooms'], resolver=lambda kind: kind()\n"
+        ")\n",
+    )
+    shell.run("push", "rooms", "1")
+    with shell.running("work", "rooms:worker", "-c", "2") as worker:
+        assert "concurrency 2" in worker.until("started with 1 processors")
+        worker.until("(rooms) attempt 1: done")
+        assert drained(worker) == 0
+
+
 @pytest.mark.parametrize(
     ("listed", "said"),
     [
