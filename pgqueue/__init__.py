@@ -21,7 +21,7 @@ from pgqueue.errors import (
     Unavailable,
     UnsupportedOption,
 )
-from pgqueue.job import Job
+from pgqueue.job import Job, current_job
 from pgqueue.processor import Processors
 from pgqueue.queue import Queue
 
@@ -66,6 +66,7 @@ __all__ = [
     "Unavailable",
     "UnsupportedOption",
     "Worker",
+    "current_job",
     "exponential",
     "fixed",
     "listed",

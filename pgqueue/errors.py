@@ -9,7 +9,8 @@ PgqueueError
 ├── BackendError         the database failed; its own error is the `__cause__`
 │   ├── Unavailable      for now: trying again may help
 │   └── SchemaError      the schema is missing, behind or too new
-└── LeaseLost            the attempt no longer owns its job; nothing was written
+├── LeaseLost            the attempt no longer owns its job; nothing was written
+└── Undecided            a commit's reply was lost, and the database does not tell
 
 Verdict                  raised by a handler to decide its attempt's outcome
 ├── Abort                dead now, whatever attempts are left
@@ -61,6 +62,10 @@ class SchemaError(BackendError):
 
 class LeaseLost(PgqueueError):
     """The job was claimed again or removed meanwhile; nothing was written."""
+
+
+class Undecided(PgqueueError):
+    """Whether a transaction was committed cannot be found out; if not, its lease will lapse."""
 
 
 class Verdict(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -52,22 +51,16 @@ class Host:
 
 def hosted(
     handler: Handler, host: Host | None, bound: Mapping[Host, object], resolver: Resolver | None
-) -> Handler:
-    """Return a handler of one argument; a resolver is asked anew within every attempt."""
+) -> Callable[[], Handler]:
+    """Return what gives the handler of one argument; a resolver is asked in every attempt."""
     if host is None:
-        return handler
+        return lambda: handler
     if host in bound:
-        return partial(handler, bound[host])
+        return partial(partial, handler, bound[host])
     if resolver is None:
         raise RegistrationError(
             f"{handler.__module__}.{handler.__qualname__} is a method: bind an instance of "
             f"{host.qualname} with processors.bind(…), or give the worker a resolver"
         )
     kind = host.find()
-    if inspect.iscoroutinefunction(handler):
-
-        async def resolved(argument: Any) -> None:
-            await handler(resolver(kind), argument)
-
-        return resolved
-    return lambda argument: handler(resolver(kind), argument)
+    return lambda: partial(handler, resolver(kind))

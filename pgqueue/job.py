@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pgqueue.envelope import Carrier
+from pgqueue.scope import Scope
 
 T = TypeVar("T")
+
+
+class Lent(Protocol):
+    """What the worker lends to an attempt."""
+
+    def transaction(self) -> Scope[Any]:
+        """Open a transaction whose commit completes the job."""
+        ...
+
+    def connection(self) -> Scope[Any]:
+        """Give a connection of the worker's."""
+        ...
 
 
 # Without slots: with them a frozen dataclass could not be made as Job[int](…).
@@ -19,7 +31,8 @@ class Job(Generic[T]):
     """One attempt at one job, with its payload decoded.
 
     `id` stays the same over retries, death and redrive; with `attempt` (1 … `max_attempts`)
-    it is what an idempotent handler needs. `pushed_at` is by the database's clock.
+    it is what an idempotent handler needs. `pushed_at` is by the database's clock. `carrier`
+    is the trace context that was pushed with it.
     """
 
     id: int
@@ -30,13 +43,37 @@ class Job(Generic[T]):
     max_attempts: int
     pushed_at: datetime
     carrier: Carrier
-    begin: Callable[[], AbstractAsyncContextManager[Any]] = field(repr=False, compare=False)
+    lent: Lent = field(repr=False, compare=False)
 
-    def transaction(self) -> AbstractAsyncContextManager[Any]:
+    def transaction(self) -> Scope[Any]:
         """Open a transaction that completes this job when it commits.
 
-        Gives the driver's connection (an open `psycopg.AsyncConnection`). The handler's
-        writes and the job's completion commit together or not at all; a worker that has lost
-        the lease gets `LeaseLost`, and its writes are rolled back. Once per attempt.
+        Gives the driver's connection: an open `psycopg.AsyncConnection` with `async with`, a
+        `psycopg.Connection` with `with` in a plain `def`. The handler's writes and the job's
+        completion commit together or not at all; a worker that has lost the lease gets
+        `LeaseLost`, and its writes are rolled back. Once per attempt.
         """
-        return self.begin()
+        return self.lent.transaction()
+
+    def connection(self) -> Scope[Any]:
+        """Borrow one of the worker's connections, in autocommit.
+
+        In a `transactional=True` processor it is the attempt's own, inside its transaction.
+        """
+        return self.lent.connection()
+
+
+_current: ContextVar[Job[Any]] = ContextVar("pgqueue_job")
+
+
+def current_job() -> Job[Any]:
+    """Return the job that the caller runs for; LookupError outside of an attempt."""
+    try:
+        return _current.get()
+    except LookupError:
+        raise LookupError("current_job() is for handlers: no job runs in this context") from None
+
+
+def enter_job(job: Job[Any]) -> None:
+    """Make a job the current one of the attempt's context, which ends with it."""
+    _current.set(job)

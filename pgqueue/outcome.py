@@ -39,7 +39,9 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The job is complete and leaves the queue."""
+    """The job is complete and leaves the queue; `skipped`, if its condition said no."""
+
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,13 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The job is given back uncounted: at once, or after `delay`."""
+    """The job is given back uncounted: at once, or after `delay`.
+
+    A `note` is kept with its failures: that no processor was found, and since when.
+    """
 
     delay: timedelta | None = None
+    note: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Protocol, TypedDict, TypeVar, Unpack, overload
@@ -27,6 +27,14 @@ Address = tuple[str, str | None]
 """(queue, name); the name `None` catches what no other name of the queue takes."""
 
 
+Condition = Callable[[Any], bool | Awaitable[bool]]
+"""Asked with the decoded payload before a job runs; only an explicit False skips the job."""
+
+
+def _unresolved() -> Handler:
+    raise RegistrationError("the processor is not included in a worker")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processor:
     """The registered handler of an address, with its policy."""
@@ -39,7 +47,12 @@ class Processor:
     handler: Handler = field(repr=False)
     host: Host | None
     takes_job: bool
+    is_async: bool
     codec: Codec[Any] = field(repr=False)
+    condition: Condition | None = field(default=None, repr=False)
+    transactional: bool = False
+    aliases: tuple[str, ...] = ()
+    resolve: Callable[[], Handler] = field(default=_unresolved, repr=False)
 
     @property
     def address(self) -> Address:
@@ -47,9 +60,9 @@ class Processor:
         return (self.queue, self.name)
 
     @property
-    def is_async(self) -> bool:
-        """Whether the handler runs on the event loop; a plain `def` runs on a thread."""
-        return inspect.iscoroutinefunction(self.handler)
+    def addresses(self) -> Sequence[Address]:
+        """Its address, and those that it had under earlier names."""
+        return [self.address, *((self.queue, alias) for alias in self.aliases)]
 
 
 class Decorator(Protocol[T]):
@@ -82,6 +95,9 @@ class Options(TypedDict, total=False):
     retries: int | None
     backoff: Delays | None
     timeout: Duration | None
+    condition: Condition | None
+    transactional: bool
+    aliases: Sequence[str]
 
 
 class Processors:
@@ -100,47 +116,21 @@ class Processors:
     @overload
     def process(self, queue: str, **options: Unpack[Options]) -> Unchecked: ...
     def process(
-        self,
-        queue: Queue[T] | str,
-        *,
-        name: str | None = None,
-        concurrency: int | None = None,
-        attempts: int | None = None,
-        retries: int | None = None,
-        backoff: Delays | None = None,
-        timeout: Duration | None = None,
+        self, queue: Queue[T] | str, **options: Unpack[Options]
     ) -> Decorator[T] | Unchecked:
         """Register a handler for a queue's jobs, or only for those of one `name`.
 
         The handler takes the payload, or a `Job[T]`; `async def` runs on the event loop, a
         plain `def` on a thread. At most `concurrency` of its attempts run at once in one
-        worker. `attempts` counts runs in all, `retries` those after the first.
+        worker. `attempts` counts runs in all, `retries` those after the first. `aliases` are
+        names that it had before. A `condition` that answers False completes a job unrun. With
+        `transactional` the handler's writes on `job.connection()` commit with its completion.
         """
         lane: Queue[Any] = Queue(queue) if isinstance(queue, str) else queue
-        policy = Policy.of(attempts=attempts, retries=retries, backoff=backoff, timeout=timeout)
-        if concurrency is not None and concurrency < 1:
-            raise ConfigError(f"concurrency is {concurrency}; give 1 or more")
+        declared = _declared(lane, options)
 
         def register(handler: Handler) -> Any:
-            if not inspect.isroutine(handler):
-                raise RegistrationError(
-                    f"{handler!r:.80} is no function; decorate one, or a method"
-                )
-            host = Host.of(handler)
-            takes_job, payload_type = _parameter(handler, lane, method=host is not None)
-            self._add(
-                Processor(
-                    label=f"{handler.__module__}.{handler.__qualname__}",
-                    queue=lane.name,
-                    name=None if name is None else checked_name(name, "job"),
-                    policy=policy,
-                    concurrency=concurrency,
-                    handler=handler,
-                    host=host,
-                    takes_job=takes_job,
-                    codec=Codec(payload_type),
-                )
-            )
+            self._add(_processor(handler, lane, declared))
             return handler
 
         return register
@@ -170,6 +160,45 @@ class Processors:
         self._running = True
 
 
+def _declared(lane: Queue[Any], options: Options) -> dict[str, Any]:
+    """Return what was said about a handler as fields of its Processor."""
+    if unknown := sorted(set(options) - set(Options.__annotations__)):
+        raise TypeError(f"process({lane.name!r}): unknown option {', '.join(unknown)}")
+    concurrency, name = options.get("concurrency"), options.get("name")
+    if concurrency is not None and concurrency < 1:
+        raise ConfigError(f"concurrency is {concurrency}; give 1 or more")
+    return {
+        "queue": lane.name,
+        "name": None if name is None else checked_name(name, "job"),
+        "policy": Policy.of(
+            attempts=options.get("attempts"),
+            retries=options.get("retries"),
+            backoff=options.get("backoff"),
+            timeout=options.get("timeout"),
+        ),
+        "concurrency": concurrency,
+        "condition": options.get("condition"),
+        "transactional": options.get("transactional", False),
+        "aliases": tuple(checked_name(one, "job") for one in options.get("aliases", ())),
+    }
+
+
+def _processor(handler: Handler, lane: Queue[Any], declared: dict[str, Any]) -> Processor:
+    if not inspect.isroutine(handler):
+        raise RegistrationError(f"{handler!r:.80} is no function; decorate one, or a method")
+    host = Host.of(handler)
+    takes_job, payload_type = _parameter(handler, lane, method=host is not None)
+    return Processor(
+        label=f"{handler.__module__}.{handler.__qualname__}",
+        handler=handler,
+        host=host,
+        takes_job=takes_job,
+        is_async=inspect.iscoroutinefunction(handler),
+        codec=Codec(payload_type),
+        **declared,
+    )
+
+
 def reachable(
     included: Iterable[Processors], resolver: Resolver | None = None
 ) -> Mapping[Address, Processor]:
@@ -180,14 +209,15 @@ def reachable(
     found: dict[Address, Processor] = {}
     for processors in dict.fromkeys(included):
         for processor in processors:
-            if other := found.get(processor.address):
-                address = "/".join(filter(None, processor.address))
-                raise RegistrationError(
-                    f"two processors for {address}: {other.label} and {processor.label}; "
-                    "give one of them another queue or name, or leave it out"
-                )
-            handler = hosted(processor.handler, processor.host, processors.bound, resolver)
-            found[processor.address] = replace(processor, handler=handler)
+            resolve = hosted(processor.handler, processor.host, processors.bound, resolver)
+            for address in processor.addresses:
+                if other := found.get(address):
+                    raise RegistrationError(
+                        f"two processors for {'/'.join(filter(None, address))}: {other.label} and "
+                        f"{processor.label}; give one of them another queue or name, or leave it "
+                        "out"
+                    )
+                found[address] = replace(processor, resolve=resolve)
     return MappingProxyType(found)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol, Self
 
 from pgqueue.config import Config
 from pgqueue.outcome import Outcome
+from pgqueue.scope import Scope
 
 
 class Lease(NamedTuple):
@@ -34,7 +34,8 @@ class Delivery(NamedTuple):
     """One claimed job as the driver read it: nothing in it is decoded yet.
 
     `backoff` is JSON text and `timeout` seconds, as the push chose them. `expired`: its time
-    to start has passed. `lost`: an earlier attempt's lease lapsed.
+    to start has passed. `lost`: an earlier attempt's lease lapsed. `unwanted`: for so many
+    seconds no worker had a processor for it.
     """
 
     id: int
@@ -51,6 +52,7 @@ class Delivery(NamedTuple):
     pushed_at: datetime
     expired: bool
     lost: bool
+    unwanted: float | None = None
 
     @property
     def lease(self) -> Lease:
@@ -95,8 +97,15 @@ class JobSource(Protocol):
         """Sleep until there may be something to claim, `at_most` so long."""
         ...
 
-    def transaction(self, lease: Lease) -> AbstractAsyncContextManager[Any]:
-        """Open a transaction that completes the job when it commits, fenced by its lease."""
+    def transaction(self, lease: Lease) -> Scope[Any]:
+        """Open a transaction that completes the job when it commits, fenced by its lease.
+
+        Raises `LeaseLost` if it no longer held, and `Undecided` if nobody knows.
+        """
+        ...
+
+    def connection(self) -> Scope[Any]:
+        """Give a connection for a handler's own statements."""
         ...
 
 

@@ -19,7 +19,15 @@ HOMES = {
     "sqlalchemy": ("migrations/",),
 }
 # Parts of the worker that others are handed or read from; all the rest only meet in `Worker`.
-SHARED_IN_WORKER = ("attempt", "executors", "journal", "service", "slots")
+SHARED_IN_WORKER = (
+    "attempt",
+    "dispatcher",
+    "executors",
+    "journal",
+    "loan",
+    "service",
+    "slots",
+)
 # The folders of level 3; everything else directly in pgqueue/ is level 0.
 EXTRAS = ("devserver", "testing", "integrations", "telemetry", "web")
 DISTRIBUTION = ("pgqueue", "pgqueue_cli", "pgqueue_migrations")

@@ -13,7 +13,7 @@ import pgqueue
 PUBLIC = """
     WIRE_FORMAT_VERSION Abort BackendError Backoff Config ConfigError Job LeaseLost PayloadError
     PgqueueError Postgres Processors Queue RegistrationError Rejected RetryAfter SchemaError Snooze
-    Unavailable UnsupportedOption Worker exponential fixed listed
+    Unavailable UnsupportedOption Worker current_job exponential fixed listed
 """.split()  # noqa: SIM905
 
 

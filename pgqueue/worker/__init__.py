@@ -11,11 +11,15 @@ from time import monotonic
 from typing import NamedTuple
 
 from pgqueue.errors import ConfigError, RegistrationError
+from pgqueue.events import Listener
 from pgqueue.host import Resolver
+from pgqueue.middleware import JobContext, Middleware
 from pgqueue.policy import Limits
 from pgqueue.processor import Address, Processor, Processors, reachable
 from pgqueue.seam import Driver, JobSource, Stop
 from pgqueue.worker import journal
+from pgqueue.worker.dispatcher import Dispatcher
+from pgqueue.worker.executors import Executors
 from pgqueue.worker.fetcher import Appetite, Fetcher
 from pgqueue.worker.keeper import Keeper
 from pgqueue.worker.runner import Runner
@@ -33,6 +37,7 @@ _LAST_WORDS = 2.0
 class _Parts(NamedTuple):
     fetcher: Fetcher
     runner: Runner
+    executors: Executors
     settler: Settler
     keeper: Keeper
 
@@ -48,7 +53,8 @@ class Worker:
 
     `queues` limits it to those queues, in strict order of preference; without it every included
     queue is served in turns. At most `concurrency` attempts run at once, 10 by default.
-    `resolver` gives the instances of class-based processors that were not bound.
+    `resolver` gives the instances of class-based processors that were not bound. `middleware`
+    wraps each attempt, `context` surrounds each handler, `events` are told what happens.
     """
 
     def __init__(
@@ -59,6 +65,9 @@ class Worker:
         queues: Sequence[str] | None = None,
         concurrency: int | None = None,
         resolver: Resolver | None = None,
+        middleware: Sequence[Middleware] = (),
+        context: Sequence[JobContext] = (),
+        events: Sequence[Listener] = (),
     ) -> None:
         self.driver = driver
         self.include = tuple(include)
@@ -67,6 +76,9 @@ class Worker:
         if concurrency is not None and concurrency < 1:
             raise ConfigError(f"concurrency is {concurrency}; give 1 or more")
         self.resolver = resolver
+        self.middleware = tuple(middleware)
+        self.context = tuple(context)
+        self.events = tuple(events)
         self._total = concurrency or driver.config.concurrency
         self._registry: Mapping[Address, Processor] = {}
         self._queues: Sequence[str] = ()
@@ -100,7 +112,11 @@ class Worker:
         label = f"{socket.gethostname()[:20]}:{os.getpid()}:{secrets.token_hex(3)}"
         async with self.driver.source(self._queues, label) as source:
             parts = self._wire(source, label)
-            served = [one for one in self._registry.values() if one.queue in self._queues]
+            served = [
+                one
+                for at, one in self._registry.items()
+                if one.queue in self._queues and at == one.address
+            ]
             journal.started(label, served, self.driver.config.attempts, self._total)
             await self._work(parts, label, stop)
 
@@ -109,7 +125,17 @@ class Worker:
         slots = Slots(self._total, registry.values())
         settler = Settler(source)
         limits = Limits(attempts=config.attempts, backoff=config.backoff, timeout=None)
-        runner = Runner(source, registry, slots, settler, configured=limits, threads=self._total)
+        executors = Executors(self._total)
+        dispatcher = Dispatcher(executors, self.middleware, self.context)
+        runner = Runner(
+            source,
+            registry,
+            slots,
+            settler,
+            dispatcher,
+            configured=limits,
+            listeners=self.events,
+        )
         appetite = Appetite(
             worker=label,
             queues=self._queues,
@@ -120,7 +146,8 @@ class Worker:
         keeper = Keeper(
             source, runner.held, runner.lose, lease=config.lease, heartbeat=config.heartbeat
         )
-        return _Parts(Fetcher(source, slots, appetite, runner.start), runner, settler, keeper)
+        fetcher = Fetcher(source, slots, appetite, runner.start)
+        return _Parts(fetcher, runner, executors, settler, keeper)
 
     async def _work(self, parts: _Parts, label: str, stop: Stop) -> None:
         services = _Services(
@@ -154,7 +181,7 @@ class Worker:
         # Only when every outcome is written may the leases of what is left lapse.
         parts.keeper.stop()
         await first(services.keeping, within=_LAST_WORDS)
-        parts.runner.close()
+        parts.executors.close()
 
     def _served(self) -> Sequence[str]:
         known = list(dict.fromkeys(queue for queue, _ in self._registry))

@@ -13,14 +13,17 @@ import msgspec
 
 from pgqueue.backoff import Backoff
 from pgqueue.errors import ConfigError, Rejected
+from pgqueue.events import AttemptEnded, AttemptStarted
 from pgqueue.outcome import Dead, Failure, Outcome, Release
 from pgqueue.policy import Limits, Policy
 from pgqueue.processor import Address, Processor
 from pgqueue.seam import Delivery, Lease
 
-# A job that no processor of this worker wants waits before it is looked at again: another
-# worker, or the next deployment, may know its name.
-_UNKNOWN_WAITS = timedelta(seconds=60)
+# A job that no processor of this worker wants waits, longer and longer: another worker, or the
+# next deployment, may know its name.
+_FIRST_WAIT = 5.0
+_LONGEST_WAIT = 600.0
+_GIVEN_UP_AFTER = 86_400.0
 
 Interruption = Literal["timeout", "lost", "shutdown"]
 
@@ -78,8 +81,40 @@ def refusal(attempt: Attempt, limits: Limits) -> Outcome | None:
     if delivery.attempt > limits.attempts:
         return Dead("lost" if delivery.lost else "exhausted", counted=False)
     if attempt.processor is None:
-        return Release(_UNKNOWN_WAITS)
+        return _unwanted(delivery)
     return None
+
+
+def started(attempt: Attempt) -> AttemptStarted:
+    """Return what listeners are told when an attempt begins."""
+    delivery, processor = attempt.delivery, attempt.processor
+    label = processor.label if processor else ""
+    return AttemptStarted(delivery.id, delivery.queue, delivery.name, delivery.attempt, label)
+
+
+def ended(attempt: Attempt, outcome: Outcome | None, seconds: float) -> AttemptEnded:
+    """Return what listeners are told when an attempt has its outcome."""
+    delivery, processor = attempt.delivery, attempt.processor
+    return AttemptEnded(
+        job=delivery.id,
+        queue=delivery.queue,
+        name=delivery.name,
+        attempt=delivery.attempt,
+        processor=processor.label if processor else None,
+        outcome=outcome,
+        seconds=seconds,
+    )
+
+
+def _unwanted(delivery: Delivery) -> Outcome:
+    missing = f"no worker has a processor for {delivery.queue}, name {delivery.name or '(none)'}"
+    if delivery.unwanted is None:
+        return Release(timedelta(seconds=_FIRST_WAIT), Failure(f"{missing}; it waits for one"))
+    if delivery.unwanted > _GIVEN_UP_AFTER:
+        failure = Failure(f"{missing}, for a day; deploy one and redrive")
+        return Dead("rejected", failure, counted=False)
+    seconds = min(max(delivery.unwanted / 2, _FIRST_WAIT), _LONGEST_WAIT)
+    return Release(timedelta(seconds=seconds))
 
 
 def _pushed(delivery: Delivery) -> Policy:

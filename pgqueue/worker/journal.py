@@ -108,6 +108,20 @@ def unknown(delivery: Delivery) -> None:
     )
 
 
+def odd_condition(processor: Processor, answer: object) -> None:
+    """Say that a condition gave neither True nor False."""
+    jobs.warning(
+        "%s: its condition answered with %s, neither True nor False; the job runs",
+        processor.label,
+        type(answer).__name__,
+    )
+
+
+def listener_failed(listener: object, error: BaseException) -> None:
+    """Say that a listener raised."""
+    worker.error("listener %r raised; the jobs go on", listener, exc_info=error)
+
+
 def backoff_failed(processor: Processor, error: BaseException) -> None:
     """Say that the application's own backoff raised."""
     worker.error("%s: its backoff raised %s; the default is used", processor.label, error)
@@ -132,8 +146,8 @@ def address(delivery: Delivery) -> str:
 
 def _word(outcome: Outcome) -> str:
     match outcome:
-        case Done():
-            return "done"
+        case Done(skipped=skipped):
+            return "skipped" if skipped else "done"
         case Retry():
             return "retry"
         case Release():

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import Context
-from functools import partial
 from time import monotonic
 from typing import Any, Protocol
 
 from pgqueue import durations
 from pgqueue.backoff import DEFAULT_BACKOFF
-from pgqueue.envelope import unseal
-from pgqueue.errors import LeaseLost, Rejected
-from pgqueue.job import Job
+from pgqueue.errors import LeaseLost, Undecided
+from pgqueue.events import Event, Listener
 from pgqueue.outcome import Done, Outcome, Release, judge
 from pgqueue.policy import Limits
 from pgqueue.processor import Address, Processor
 from pgqueue.seam import Delivery, JobSource, Lease, Settlement
 from pgqueue.worker import journal
-from pgqueue.worker.attempt import Attempt, limits_of, refusal, wanted
-from pgqueue.worker.executors import Executors
+from pgqueue.worker.attempt import Attempt, ended, limits_of, refusal, started, wanted
+from pgqueue.worker.dispatcher import Dispatcher, Skipped
+from pgqueue.worker.loan import Loan
 from pgqueue.worker.slots import Slots
 
 
@@ -43,16 +41,18 @@ class Runner:
         registry: Mapping[Address, Processor],
         slots: Slots,
         sink: Sink,
+        dispatcher: Dispatcher,
         *,
         configured: Limits,
-        threads: int,
+        listeners: Sequence[Listener] = (),
     ) -> None:
         self._source = source
         self._registry = registry
         self._slots = slots
         self._sink = sink
         self._configured = configured
-        self._executors = Executors(threads)
+        self._dispatcher = dispatcher
+        self._listeners = listeners
         self._running: dict[int, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._releasing = False
@@ -92,12 +92,8 @@ class Runner:
         for attempt in self.held():
             attempt.interrupt("shutdown")
 
-    def close(self) -> None:
-        """Run nothing more."""
-        self._executors.close()
-
     async def _run(self, attempt: Attempt) -> None:
-        started = monotonic()
+        begun = monotonic()
         error: BaseException | None = None
         limits = self._configured
         outcome: Outcome | None = None
@@ -112,49 +108,26 @@ class Runner:
             error = raised
         if outcome is None:
             outcome = self._outcome(attempt, error, limits)
-        journal.ended(attempt.delivery, attempt.processor, outcome, monotonic() - started)
+        seconds = monotonic() - begun
+        journal.ended(attempt.delivery, attempt.processor, outcome, seconds)
+        self._tell(ended(attempt, outcome, seconds))
         self._settle(attempt, outcome)
 
     async def _handle(self, attempt: Attempt, limits: Limits) -> None:
         delivery, processor = attempt.delivery, attempt.processor
         assert processor is not None
         journal.begun(delivery)
-        envelope = unseal(delivery.envelope)
-        try:
-            payload = processor.codec.decode(envelope.payload)
-        except Rejected as error:
-            raise Rejected(f"queue {journal.address(delivery)}: {error}") from None
-        argument = payload
-        if processor.takes_job:
-            argument = Job(
-                id=delivery.id,
-                queue=delivery.queue,
-                name=delivery.name,
-                payload=payload,
-                attempt=delivery.attempt,
-                max_attempts=limits.attempts,
-                pushed_at=delivery.pushed_at,
-                carrier=envelope.carrier,
-                begin=partial(self._transaction, attempt),
-            )
+        self._tell(started(attempt))
+        work = self._dispatcher.dispatch(delivery, processor, limits, Loan(self._source, attempt))
         if limits.timeout is None:
-            await self._executors.run(processor, argument)
-            return
+            return await work
         alarm = asyncio.get_running_loop().call_later(
             limits.timeout.total_seconds(), attempt.interrupt, "timeout"
         )
         try:
-            await self._executors.run(processor, argument)
+            await work
         finally:
             alarm.cancel()
-
-    @contextlib.asynccontextmanager
-    async def _transaction(self, attempt: Attempt) -> AsyncIterator[Any]:
-        if attempt.completed:
-            raise RuntimeError(f"job {attempt.delivery.id} was completed by its transaction before")
-        async with self._source.transaction(attempt.lease) as conn:
-            yield conn
-        attempt.completed = True
 
     def _outcome(
         self, attempt: Attempt, error: BaseException | None, limits: Limits
@@ -164,8 +137,10 @@ class Runner:
             if error is not None:
                 journal.raised_after_completion(attempt.delivery, error)
             return Done()
-        if attempt.interruption == "lost" or isinstance(error, LeaseLost):
+        if attempt.interruption == "lost" or isinstance(error, LeaseLost | Undecided):
             return None
+        if isinstance(error, Skipped):
+            return Done(skipped=True)
         if isinstance(error, asyncio.CancelledError):
             if attempt.interruption == "shutdown":
                 return Release()
@@ -181,6 +156,13 @@ class Runner:
                 attempts=limits.attempts, backoff=DEFAULT_BACKOFF, timeout=limits.timeout
             )
             return judge(error, default, attempt=number, chance=chance)
+
+    def _tell(self, event: Event) -> None:
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception as error:
+                journal.listener_failed(listener, error)
 
     def _settle(self, attempt: Attempt, outcome: Outcome | None) -> None:
         if attempt.completed:

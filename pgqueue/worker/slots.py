@@ -16,8 +16,9 @@ class Slots:
         self._by_address: dict[Address, int] = {}
         self._addresses: dict[str, list[Address]] = {}
         for processor in processors:
+            if processor.address not in self._by_address:
+                self._addresses.setdefault(processor.queue, []).append(processor.address)
             self._by_address[processor.address] = min(processor.concurrency or total, total)
-            self._addresses.setdefault(processor.queue, []).append(processor.address)
         self._given = asyncio.Event()
 
     @property

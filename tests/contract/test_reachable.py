@@ -96,13 +96,13 @@ def test_a_method_without_its_object_is_refused_naming_it() -> None:
     with pytest.raises(RegistrationError, match="int has no handler in this set"):
         included.bind(7)
     included.bind(Mailer())
-    assert reachable([included])["mail", None].handler("x") == "sent x"
+    assert reachable([included])["mail", None].resolve()("x") == "sent x"
 
 
 def test_a_resolver_gives_the_object_of_a_method() -> None:
     """B24: an injector's get, or the class itself."""
     found = reachable([including(Mailer.send)], lambda kind: kind())
-    assert found["mail", None].handler("x") == "sent x"
+    assert found["mail", None].resolve()("x") == "sent x"
 
 
 def delivery(name: str | None) -> Delivery:

@@ -94,6 +94,7 @@ class Model:
             "ids": [job],
             "tokens": [self.held[job]],
             "delays": [timedelta(hours=1)],
+            "notes": [None],
             "failures": [FAILURE],
             "reasons": ["exhausted"],
             "uncounted": [0],

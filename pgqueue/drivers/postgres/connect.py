@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from pgqueue.config import Config
 from pgqueue.drivers.postgres.failures import translate
@@ -53,6 +53,21 @@ def pool(config: Config, application: str, size: int) -> Pool:
         name=application,
         # After that a request tries anew: the pool's own pauses would grow to minutes.
         reconnect_timeout=patience,
+        open=False,
+    )
+
+
+def blocking_pool(
+    config: Config, application: str, size: int
+) -> ConnectionPool[psycopg.Connection[Any]]:
+    """Make the same pool for threads, not yet open."""
+    return ConnectionPool(
+        conninfo(config, application),
+        kwargs={"autocommit": True},
+        min_size=0,
+        max_size=size,
+        timeout=config.connect_timeout.total_seconds(),
+        name=f"{application}:threads",
         open=False,
     )
 

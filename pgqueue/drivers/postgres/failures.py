@@ -34,6 +34,12 @@ def translate(error: psycopg.Error) -> BackendError:
     return BackendError(f"{summary}: {detail}")
 
 
+def lost_connection(error: psycopg.Error) -> bool:
+    """Return whether the connection went away, so that nobody knows what became of a commit."""
+    state = error.sqlstate
+    return state is None or state.startswith(("08", "57P"))
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise this package's errors in place of psycopg's."""

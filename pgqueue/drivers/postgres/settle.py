@@ -56,6 +56,8 @@ def _parameters(statement: Statement[int], settlements: Sequence[Settlement]) ->
     parameters = leased([settlement.lease for settlement in settlements])
     if statement in (RETRY, SNOOZE):
         parameters["delays"] = [o.delay for o in outcomes if isinstance(o, Retry | Release)]
+    if statement is SNOOZE:
+        parameters["notes"] = [_json(o.note) for o in outcomes if isinstance(o, Release)]
     if statement in (RETRY, BURY):
         parameters["failures"] = [_json(o.failure) for o in outcomes if isinstance(o, Retry | Dead)]
     if statement is BURY:

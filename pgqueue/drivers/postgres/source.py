@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from time import monotonic
 from typing import Any
@@ -13,13 +12,15 @@ import psycopg
 from pgqueue.config import Config
 from pgqueue.drivers.postgres import connect, schema
 from pgqueue.drivers.postgres.alarm import Alarm
+from pgqueue.drivers.postgres.effects import Effects
 from pgqueue.drivers.postgres.failures import translated
 from pgqueue.drivers.postgres.lanes import PRIORITIES, Lanes, Sweep
 from pgqueue.drivers.postgres.listener import Listener
-from pgqueue.drivers.postgres.settle import COMPLETE, leased, settle
+from pgqueue.drivers.postgres.settle import leased, settle
 from pgqueue.drivers.postgres.statement import load, run
-from pgqueue.errors import LeaseLost, Unavailable
+from pgqueue.errors import Unavailable
 from pgqueue.outcome import Retry
+from pgqueue.scope import Scope
 from pgqueue.seam import Claim, Delivery, Lease, Settlement
 
 CLAIM = load("claim", Delivery)
@@ -41,7 +42,7 @@ class Source:
         self._config = config
         self._conninfo = connect.conninfo(config, application)
         self._control = connect.pool(config, application, _CONTROL_CONNECTIONS)
-        self._handlers = connect.pool(config, f"pgqueue:job:{worker}", config.pool_size)
+        self._effects = Effects(config, f"pgqueue:job:{worker}")
         self._listener = Listener(self._connection, queues)
         self._lanes = Lanes()
         self._sweep = Sweep()
@@ -53,12 +54,12 @@ class Source:
         async with await connect.patiently(self._connection, self._config) as conn:
             await schema.check(conn)
         await self._control.open()
-        await self._handlers.open()
+        await self._effects.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._listener.close()
-        await self._handlers.close()
+        await self._effects.close()
         await self._control.close()
 
     async def claim(self, claim: Claim) -> Sequence[Delivery]:
@@ -138,16 +139,13 @@ class Source:
         except (psycopg.Error, Unavailable):
             self._listen_again = monotonic() + _DEGRADED_POLL
 
-    @contextlib.asynccontextmanager
-    async def transaction(self, lease: Lease) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    def transaction(self, lease: Lease) -> Scope[Any]:
         """Open a transaction whose commit completes the job, and which a lost lease undoes."""
-        async with self._handlers.connection() as conn, conn.transaction():
-            yield conn
-            if not await run(conn, COMPLETE, leased([lease])):
-                raise LeaseLost(
-                    f"job {lease.job}: its lease was lost before the transaction ended; "
-                    "nothing was written"
-                )
+        return self._effects.transaction(lease)
+
+    def connection(self) -> Scope[Any]:
+        """Give an autocommit connection, in whose place psycopg's errors stay what they are."""
+        return self._effects.connection()
 
     async def _connection(self) -> psycopg.AsyncConnection[Any]:
         return await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)

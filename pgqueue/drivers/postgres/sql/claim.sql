@@ -39,4 +39,7 @@ where ctid = any (array(
 returning id, lease, queue, name, priority, position, attempt, max_attempts,
   backoff::text, extract(epoch from timeout)::float8 as timeout, envelope::text, pushed_at,
   coalesce(expires_at <= now(), false) as expired,
-  coalesce(failures -> -1 ? 'lost', false) as lost
+  coalesce(failures -> -1 ? 'lost', false) as lost,
+  case when jsonb_typeof(failures -> -1 -> 'unwanted') = 'number'
+    then extract(epoch from now())::float8 - (failures -> -1 -> 'unwanted')::float8
+  end as unwanted

@@ -1,4 +1,4 @@
--- Give jobs whose lease still holds back uncounted, to run later, ring, and return their ids.
+-- Give jobs whose lease still holds back uncounted, to run later, with a note if there is one, ring, and return their ids.
 with snoozed as (
   delete from pgqueue.jobs
   where id = any (:ids::bigint[])
@@ -8,7 +8,8 @@ with snoozed as (
 waiting as (
   insert into pgqueue.scheduled_jobs (id, queue, name, priority, run_at, attempt, max_attempts, backoff, timeout, envelope, failures, unique_key, pushed_at, expires_at)
   select id, queue, name, priority, now() + (:delays::interval[])[array_position(:ids::bigint[], id)], attempt - 1, max_attempts, backoff, timeout, envelope,
-    failures, unique_key, pushed_at, expires_at
+    pgqueue.append_failure(failures, (:notes::jsonb[])[array_position(:ids::bigint[], id)] || jsonb_build_object('at', now(), 'unwanted', extract(epoch from now()))),
+    unique_key, pushed_at, expires_at
   from snoozed
   returning id, queue
 )

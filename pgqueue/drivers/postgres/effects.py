@@ -1,0 +1,114 @@
+"""What handlers do in the job's own database: transactions that complete it, and connections."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from time import monotonic
+from typing import Any
+
+import psycopg
+from psycopg_pool import ConnectionPool
+
+from pgqueue.config import Config
+from pgqueue.drivers.postgres import connect
+from pgqueue.drivers.postgres.failures import lost_connection
+from pgqueue.drivers.postgres.settle import COMPLETE, leased
+from pgqueue.drivers.postgres.statement import load, run
+from pgqueue.errors import LeaseLost, Undecided
+from pgqueue.scope import Scope
+from pgqueue.seam import Lease
+
+HOLD = load("hold", int)
+
+_PAUSE = 0.2
+
+Blocking = ConnectionPool[psycopg.Connection[Any]]
+
+
+class Effects:
+    """Connections of handlers: async ones for `async def`, blocking ones for `def`."""
+
+    def __init__(self, config: Config, application: str) -> None:
+        self._config = config
+        self._async = connect.pool(config, application, config.pool_size)
+        self._blocking: Blocking = connect.blocking_pool(config, application, config.pool_size)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def open(self) -> None:
+        """Get ready; connections are made when a handler asks for one."""
+        self._loop = asyncio.get_running_loop()
+        await self._async.open()
+
+    async def close(self) -> None:
+        """Close what is open; a connection that a stuck thread holds is left to it."""
+        await self._async.close()
+        await asyncio.to_thread(self._blocking.close, timeout=1)
+
+    def connection(self) -> Scope[Any]:
+        """Give an autocommit connection of the pool."""
+        return Scope(lambda: self._opened().connection(), self._async.connection)
+
+    def transaction(self, lease: Lease) -> Scope[Any]:
+        """Open a transaction whose commit completes the job, and which a lost lease undoes."""
+        return Scope(lambda: self._in_thread(lease), lambda: self._on_loop(lease))
+
+    @contextlib.asynccontextmanager
+    async def _on_loop(self, lease: Lease) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        committing = False
+        async with self._async.connection() as conn:
+            try:
+                async with conn.transaction():
+                    yield conn
+                    _check(lease, await run(conn, COMPLETE, leased([lease])))
+                    committing = True
+            except psycopg.Error as error:
+                if not committing or not lost_connection(error) or await self._holds(lease):
+                    raise
+
+    @contextlib.contextmanager
+    def _in_thread(self, lease: Lease) -> Iterator[psycopg.Connection[Any]]:
+        committing = False
+        with self._opened().connection() as conn:
+            try:
+                with conn.transaction():
+                    yield conn
+                    _check(lease, run(conn, COMPLETE, leased([lease])))
+                    committing = True
+            except psycopg.Error as error:
+                if not committing or not lost_connection(error) or self._holds_in_thread(lease):
+                    raise
+
+    def _opened(self) -> Blocking:
+        self._blocking.open()  # only now, for it starts threads; a second call does nothing
+        return self._blocking
+
+    def _holds_in_thread(self, lease: Lease) -> bool:
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(self._holds(lease), self._loop).result()
+
+    async def _holds(self, lease: Lease) -> bool:
+        """Ask whether a commit whose reply was lost has not happened.
+
+        While the lease lasts nobody else can have removed the job: if it is gone, we did.
+        """
+        deadline = monotonic() + self._config.lease.total_seconds() / 2
+        while monotonic() < deadline:
+            try:
+                async with self._async.connection() as conn:
+                    found = await run(conn, HOLD, {"id": lease.job, "token": lease.token})
+                return bool(found)
+            except (psycopg.Error, TimeoutError):
+                await asyncio.sleep(_PAUSE)
+        raise Undecided(
+            f"job {lease.job}: the connection was lost while its transaction was committed, and "
+            "the database cannot be asked; if it was not committed, the job will run again"
+        )
+
+
+def _check(lease: Lease, completed: list[int]) -> None:
+    if not completed:
+        raise LeaseLost(
+            f"job {lease.job}: its lease was lost before the transaction ended; nothing was written"
+        )

@@ -1,0 +1,120 @@
+"""unwrap → decode → condition → resolve host → enter context → run: one attempt, in this order."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any
+
+from pgqueue.envelope import unseal
+from pgqueue.errors import Rejected
+from pgqueue.job import Job, Lent, enter_job
+from pgqueue.middleware import JobContext, Middleware
+from pgqueue.policy import Limits
+from pgqueue.processor import Processor
+from pgqueue.seam import Delivery
+from pgqueue.worker import journal
+from pgqueue.worker.executors import Executors
+
+# A transaction that lost against another one is tried again at once, with nothing written.
+_CONFLICTS = ("40001", "40P01")
+_TRIES = 3
+
+
+class Skipped(Exception):
+    """The processor's condition said no: the job is complete without having run."""
+
+
+class Dispatcher:
+    """Takes a delivery to its handler; what goes wrong on the way is raised, and ends it there."""
+
+    def __init__(
+        self,
+        executors: Executors,
+        middleware: Sequence[Middleware] = (),
+        context: Sequence[JobContext] = (),
+    ) -> None:
+        self._executors = executors
+        self._middleware = middleware
+        self._context = context
+
+    async def dispatch(
+        self, delivery: Delivery, processor: Processor, limits: Limits, lent: Lent
+    ) -> None:
+        """Run a job's handler to its end."""
+        envelope = unseal(delivery.envelope)
+        try:
+            payload = processor.codec.decode(envelope.payload)
+        except Rejected as error:
+            raise Rejected(f"queue {journal.address(delivery)}: {error}") from None
+        job: Job[Any] = Job(
+            id=delivery.id,
+            queue=delivery.queue,
+            name=delivery.name,
+            payload=payload,
+            attempt=delivery.attempt,
+            max_attempts=limits.attempts,
+            pushed_at=delivery.pushed_at,
+            carrier=envelope.carrier,
+            lent=lent,
+        )
+        enter_job(job)
+        call: Callable[[], Awaitable[None]] = partial(self._run, job, processor)
+        for one in reversed(self._middleware):
+            call = partial(one, job, call)
+        await call()
+
+    async def _run(self, job: Job[Any], processor: Processor) -> None:
+        if processor.condition is not None:
+            await _check(processor, job.payload)
+        handler = processor.resolve()
+        argument = job if processor.takes_job else job.payload
+        run = partial(self._executors.run, handler, argument, is_async=processor.is_async)
+        if not self._context:
+            await self._attempt(run, job, processor)
+            return
+        raised: BaseException | None = None
+        async with AsyncExitStack() as stack:
+            for make in self._context:
+                await stack.enter_async_context(make(job))
+            try:
+                await self._attempt(run, job, processor)
+            except BaseException as error:
+                raised = error
+                raise
+        if raised is not None:  # a context that swallows it must not make a failure a success
+            raise raised
+
+    async def _attempt(
+        self, run: Callable[..., Awaitable[None]], job: Job[Any], processor: Processor
+    ) -> None:
+        if not processor.transactional:
+            await run()
+            return
+        for _ in range(_TRIES - 1):
+            try:
+                await run(scope=job.transaction())
+                return
+            except Exception as error:
+                if not _is_conflict(error):
+                    raise
+        await run(scope=job.transaction())
+
+
+async def _check(processor: Processor, payload: Any) -> None:
+    assert processor.condition is not None
+    answer = processor.condition(payload)
+    if inspect.isawaitable(answer):
+        answer = await answer
+    if answer is False:
+        raise Skipped
+    if answer is not True:
+        journal.odd_condition(processor, answer)
+
+
+def _is_conflict(error: BaseException) -> bool:
+    """Return whether a driver's error, wrapped by an ORM or not, is of two transactions' clash."""
+    causes = (error, error.__cause__, getattr(error, "orig", None))
+    return any(getattr(one, "sqlstate", None) in _CONFLICTS for one in causes)
