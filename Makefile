@@ -18,6 +18,7 @@ check: .venv/dev.stamp
 	$(RUN)ruff format --check
 	$(RUN)mypy
 	$(RUN)pyright
+	@$(RUN)python -m tests.rows
 
 # Looks up the newest versions that fit; commit what it changes.
 constraints: | $(UV)
