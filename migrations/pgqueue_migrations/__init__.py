@@ -1,4 +1,4 @@
-"""Owns the schema `pgqueue`: creates it, upgrades it, and takes it away again.
+"""Owns pgqueue's schema: creates it, upgrades it, and takes it away again.
 
 Importing this loads neither Alembic nor SQLAlchemy; the functions that need them do.
 """

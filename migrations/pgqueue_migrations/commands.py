@@ -8,35 +8,37 @@ from typing import Any
 from pgqueue_migrations.connect import connected, exclusive
 from pgqueue_migrations.errors import MigrationError, explained
 from pgqueue_migrations.ledger import recorded, refuse_foreign
+from pgqueue_migrations.schemas import DEFAULT, checked
 
 # Alembic keeps the running migration in module globals: two threads would mix theirs up.
 _one_thread = threading.Lock()
 
 
-def upgrade(dsn: str, revision: str = "head") -> None:
+def upgrade(dsn: str, revision: str = "head", schema: str = DEFAULT) -> None:
     """Bring the database to a revision; nothing happens if it is there already.
 
     Safe when several processes do it at once. Refuses a schema that newer code made.
     """
     from alembic import command
 
-    _migrate(dsn, revision, command.upgrade, "the upgrade")
+    _migrate(dsn, revision, schema, command.upgrade, "the upgrade")
 
 
-def downgrade(dsn: str, revision: str) -> None:
+def downgrade(dsn: str, revision: str, schema: str = DEFAULT) -> None:
     """Take the database back to a revision, "base" for an empty schema.
 
     What later revisions created is dropped, with the jobs in it.
     """
     from alembic import command
 
-    _migrate(dsn, revision, command.downgrade, "the downgrade")
+    _migrate(dsn, revision, schema, command.downgrade, "the downgrade")
 
 
-def current(dsn: str) -> str | None:
-    """The revision that the database is at; None where pgqueue was not migrated yet."""
+def current(dsn: str, schema: str = DEFAULT) -> str | None:
+    """The revision that the schema is at; None where pgqueue was not migrated yet."""
+    name = checked(schema)
     with explained("reading pgqueue's schema revision"), connected(dsn) as connection:
-        return recorded(connection)
+        return recorded(connection, name)
 
 
 def head() -> str:
@@ -44,7 +46,7 @@ def head() -> str:
     return str(_scripts().get_current_head())
 
 
-def sql(revision: str = "head") -> str:
+def sql(revision: str = "head", schema: str = DEFAULT) -> str:
     """The upgrade as a script, from nothing, or from one revision to another ("a:b").
 
     Running it is the same as upgrade(): each revision is a transaction of its own.
@@ -52,27 +54,31 @@ def sql(revision: str = "head") -> str:
     from alembic import command
 
     script = io.StringIO()
-    _run(command.upgrade, revision, output=script, sql=True)
+    _run(command.upgrade, revision, checked(schema), output=script, sql=True)
     return script.getvalue()
 
 
-def _migrate(dsn: str, revision: str, command: Callable[..., None], doing: str) -> None:
+def _migrate(
+    dsn: str, revision: str, schema: str, command: Callable[..., None], doing: str
+) -> None:
     import sqlalchemy as sa
 
+    name = checked(schema)
     known = {script.revision for script in _scripts().walk_revisions()}
     with explained(doing), connected(dsn) as raw:
         # Through psycopg itself, so that a DSN means what it means to libpq.
         engine = sa.create_engine(
             "postgresql+psycopg://", creator=lambda: raw, poolclass=sa.pool.NullPool
         )
-        with engine.connect() as connection, exclusive(raw):
-            refuse_foreign(raw, known)
-            _run(command, revision, connection=connection)
+        with engine.connect() as connection, exclusive(raw, name):
+            refuse_foreign(raw, name, known)
+            _run(command, revision, name, connection=connection)
 
 
 def _run(
     command: Callable[..., None],
     revision: str,
+    schema: str,
     *,
     connection: Any = None,
     output: io.StringIO | None = None,
@@ -82,7 +88,7 @@ def _run(
 
     with _one_thread:
         try:
-            command(_config(connection, output), revision, sql=sql)
+            command(_config(connection, output, schema), revision, sql=sql)
         except CommandError as error:
             raise MigrationError(
                 f"cannot go to revision {revision!r}: {error}. "
@@ -96,9 +102,12 @@ def _scripts() -> Any:
     return ScriptDirectory.from_config(_config())
 
 
-def _config(connection: Any = None, output: io.StringIO | None = None) -> Any:
+def _config(
+    connection: Any = None, output: io.StringIO | None = None, schema: str = DEFAULT
+) -> Any:
     from alembic.config import Config
 
-    config = Config(output_buffer=output, attributes={"connection": connection})
+    attributes = {"connection": connection, "schema": schema}
+    config = Config(output_buffer=output, attributes=attributes)
     config.set_main_option("script_location", "pgqueue_migrations:")
     return config

@@ -9,8 +9,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from pgqueue_migrations import errors
 from pgqueue_migrations.errors import MigrationError
+from pgqueue_migrations.schemas import DEFAULT
 
-LOCK_KEY = 0x7067715F6D696772  # "pgq_migr"
 PATIENCE = 300.0
 POLL = 0.2
 
@@ -38,15 +38,16 @@ def connected(dsn: str) -> Iterator[psycopg.Connection]:
 
 
 @contextmanager
-def exclusive(connection: psycopg.Connection) -> Iterator[None]:
-    """Hold the database's migration lock, so that only one process migrates at a time."""
+def exclusive(connection: psycopg.Connection, schema: str = DEFAULT) -> Iterator[None]:
+    """Hold the schema's migration lock, so that only one process migrates it at a time."""
+    lock = [f"pgqueue migrates {schema}"]
     # Polled: a waiting pg_advisory_lock() holds a snapshot, and the CREATE INDEX CONCURRENTLY of
     # whoever has the lock would wait for it.
     deadline = time.monotonic() + PATIENCE
-    while not _locked(connection):
+    while not _locked(connection, lock):
         if time.monotonic() >= deadline:
             raise MigrationError(
-                f"another migration of this database has been running for {PATIENCE:.0f} s; "
+                f"another migration of schema {schema} has been running for {PATIENCE:.0f} s; "
                 "wait for it, or find its session in pg_locks (locktype advisory)."
             )
         time.sleep(POLL)
@@ -55,12 +56,13 @@ def exclusive(connection: psycopg.Connection) -> Iterator[None]:
     finally:
         if not connection.closed:
             connection.rollback()
-            connection.execute("select pg_advisory_unlock(%s)", [LOCK_KEY])
+            connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", lock)
             connection.rollback()
 
 
-def _locked(connection: psycopg.Connection) -> bool:
-    row = connection.execute("select pg_try_advisory_lock(%s)", [LOCK_KEY]).fetchone()
+def _locked(connection: psycopg.Connection, lock: list[str]) -> bool:
+    query = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
+    row = connection.execute(query, lock).fetchone()
     connection.rollback()
     return row is not None and bool(row[0])
 

@@ -30,7 +30,7 @@ def _advice(error: psycopg.Error) -> str:
     match error:
         case errors.InsufficientPrivilege():
             return (
-                f"{said}. Run it as the role that owns schema pgqueue or, the first time, as one "
+                f"{said}. Run it as the role that owns the schema or, the first time, as one "
                 "that has been granted CREATE on the database."
             )
         case errors.LockNotAvailable():

@@ -1,5 +1,6 @@
-"""Reads schema pgqueue out of PostgreSQL's catalog, for tests to compare."""
+"""Reads pgqueue's schema out of PostgreSQL's catalog, for tests to compare."""
 
+import re
 from pathlib import Path
 
 import psycopg
@@ -7,11 +8,19 @@ import psycopg
 _HERE = Path(__file__).parent
 
 
-def fingerprint(dsn: str) -> dict[tuple[str, str], str]:
-    """Every object of the schema with its definition, keyed by kind and name."""
+def fingerprint(dsn: str, schema: str = "pgqueue") -> dict[tuple[str, str], str]:
+    """Every object of the schema with its definition, keyed by kind and name.
+
+    Wherever its name stands, `pgqueue` is returned, so that schemas can be compared.
+    """
+    query = (_HERE / "catalog.sql").read_text().replace("'pgqueue'", f"'{schema}'")
     with psycopg.connect(dsn) as conn:
-        rows = conn.execute((_HERE / "catalog.sql").read_bytes()).fetchall()
-    return {(kind, name): definition for kind, name, definition in rows}
+        rows = conn.execute(query.encode()).fetchall()
+    word = re.compile(rf"\b{schema}\b|\"{schema}\"")
+    return {
+        (kind, word.sub("pgqueue", name)): word.sub("pgqueue", definition)
+        for kind, name, definition in rows
+    }
 
 
 def without_ledger(catalog: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:

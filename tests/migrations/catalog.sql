@@ -38,6 +38,6 @@ with things as (
   union all
   select 'comment', concat_ws(' ', thing.type, thing.identity), description
   from pg_description, pg_identify_object(classoid, objoid, objsubid) thing
-  where thing.schema = 'pgqueue' or (thing.type = 'schema' and thing.identity = 'pgqueue')
+  where quote_ident('pgqueue') in (thing.schema, case thing.type when 'schema' then thing.identity end)
 )
 select kind, name, coalesce(definition, '') from things order by 1, 2

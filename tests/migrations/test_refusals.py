@@ -67,7 +67,7 @@ def test_a_migration_waits_only_so_long_for_another_one(
     with (
         connect.connected(empty_dsn) as other,
         connect.exclusive(other),
-        pytest.raises(MigrationError, match="another migration of this database"),
+        pytest.raises(MigrationError, match="another migration of schema pgqueue"),
     ):
         pgqueue_migrations.upgrade(empty_dsn)
     pgqueue_migrations.upgrade(empty_dsn)

@@ -146,7 +146,10 @@ async def test_a_worker_that_is_disturbed_while_it_falls_asleep_still_hears_the_
 
     pg = slow_poll(dsn)
     pg.push("full", 1, on=conn)
-    conn.execute("select pg_advisory_lock(7067, bell) from generate_series(0, 31) bell")
+    conn.execute(
+        "select pg_advisory_lock(7067, (pgqueue.bell('') & ~31) | bell) "
+        "from generate_series(0, 31) bell"
+    )
     async with running(Worker(pg, include=[processors])):
         await soon(held.wait())
         await eventually(lambda: one(conn, FALLING_ASLEEP), 1)

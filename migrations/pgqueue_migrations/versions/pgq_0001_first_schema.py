@@ -1,7 +1,6 @@
 """The first schema: jobs, their dead letters, and the functions that push and redrive."""
 
-from alembic import op
-from pgqueue_migrations.statements import run
+from pgqueue_migrations.statements import execute, run
 
 revision = "pgq_0001"
 down_revision = None
@@ -47,5 +46,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop what upgrade() created, jobs and dead letters included; the schema itself stays."""
-    for drop in DROPS:
-        op.execute(drop)
+    execute(DROPS)

@@ -25,8 +25,8 @@ comment on function pgqueue.append_failure(jsonb, jsonb) is 'A job''s failures w
 
 create function pgqueue.bell(queue text) returns integer
 language sql immutable parallel safe
-return hashtext(queue) & 31;
-comment on function pgqueue.bell(text) is 'Which of the 32 doorbells a queue hangs on: the second key of the advisory lock (7067, bell) that an idle worker holds, shared, on its LISTEN connection.';
+return (hashtext('pgqueue') & ~31) | (hashtext(queue) & 31);
+comment on function pgqueue.bell(text) is 'Which of the schema''s 32 doorbells a queue hangs on: the second key of the advisory lock (7067, bell) that an idle worker holds, shared, on its LISTEN connection.';
 
 create function pgqueue.ring(queue text) returns boolean
 language sql volatile

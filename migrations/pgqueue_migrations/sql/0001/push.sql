@@ -22,8 +22,8 @@ begin
   perform pgqueue.check_push(push.queue, push.payload, push.delay, push.run_at);
   document := coalesce(push.carrier, '{}') || jsonb_build_object('v', pgqueue.wire_format_version(), 'payload', push.payload);
   if due > now() then
-    insert into pgqueue.scheduled_jobs (id, queue, name, priority, run_at, max_attempts, backoff, timeout, envelope, expires_at)
-    values (nextval('pgqueue.jobs_id_seq'), push.queue, push.name, push.priority, due, push.attempts, push.backoff, push.timeout, document, now() + push.expires_in)
+    insert into pgqueue.scheduled_jobs (queue, name, priority, run_at, max_attempts, backoff, timeout, envelope, expires_at)
+    values (push.queue, push.name, push.priority, due, push.attempts, push.backoff, push.timeout, document, now() + push.expires_in)
     returning scheduled_jobs.id into pushed;
   else
     insert into pgqueue.jobs (queue, name, priority, max_attempts, backoff, timeout, envelope, expires_at)

@@ -1,5 +1,5 @@
 create table pgqueue.scheduled_jobs (
-  id bigint primary key,
+  id bigint primary key default nextval('pgqueue.jobs_id_seq'),
   queue pgqueue.name not null,
   name pgqueue.name,
   priority pgqueue.priority not null default 5,

@@ -1,7 +1,7 @@
 -- Push one sealed job that has to wait, ring its queue's doorbell, and return its id.
 with pushed as (
-  insert into pgqueue.scheduled_jobs (id, queue, name, priority, run_at, max_attempts, backoff, timeout, envelope, expires_at)
-  values (nextval('pgqueue.jobs_id_seq'), :queue, :name, :priority, coalesce(:run_at, now() + :delay), :max_attempts, :backoff::jsonb, :timeout, :envelope::text::jsonb, now() + :expires_in)
+  insert into pgqueue.scheduled_jobs (queue, name, priority, run_at, max_attempts, backoff, timeout, envelope, expires_at)
+  values (:queue, :name, :priority, coalesce(:run_at, now() + :delay), :max_attempts, :backoff::jsonb, :timeout, :envelope::text::jsonb, now() + :expires_in)
   returning id
 )
 select id from pushed where not :notify or pgqueue.ring(:queue) is not null
