@@ -32,7 +32,7 @@ class Job(Generic[T]):
 
     `id` stays the same over retries, death and redrive; with `attempt` (1 … `max_attempts`)
     it is what an idempotent handler needs. `pushed_at` is by the database's clock. `carrier`
-    is the trace context that was pushed with it.
+    is the trace context that was pushed with it. `topic` is set in a topic's subscriber.
     """
 
     id: int
@@ -44,6 +44,7 @@ class Job(Generic[T]):
     pushed_at: datetime
     carrier: Carrier
     lent: Lent = field(repr=False, compare=False)
+    topic: str | None = None
 
     def transaction(self) -> Scope[Any]:
         """Open a transaction that completes this job when it commits.

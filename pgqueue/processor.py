@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Protocol, TypedDict, TypeVar, Unpack, overload
+from typing import Any, TypeVar, Unpack, overload
 
-from pgqueue.backoff import Delays
-from pgqueue.durations import Duration
-from pgqueue.errors import ConfigError, RegistrationError
+from pgqueue.declaration import (
+    Condition,
+    Decorator,
+    Options,
+    SubscriberOptions,
+    Unchecked,
+    declared,
+    refuse_unknown,
+)
+from pgqueue.errors import RegistrationError
 from pgqueue.host import Handler, Host, Resolver, hosted
-from pgqueue.job import Job
+from pgqueue.listener import InlineListener
 from pgqueue.payload import Codec
 from pgqueue.policy import Policy
-from pgqueue.queue import Queue, checked_name
+from pgqueue.queue import Queue
+from pgqueue.signature import parameter
+from pgqueue.topic import Topic, event_topic
 
 T = TypeVar("T")
-S = TypeVar("S")
-R = TypeVar("R")
-H = TypeVar("H", bound=Handler)
 
 Address = tuple[str, str | None]
 """(queue, name); the name `None` catches what no other name of the queue takes."""
-
-
-Condition = Callable[[Any], bool | Awaitable[bool]]
-"""Asked with the decoded payload before a job runs; only an explicit False skips the job."""
 
 
 def _unresolved() -> Handler:
@@ -52,6 +54,7 @@ class Processor:
     condition: Condition | None = field(default=None, repr=False)
     transactional: bool = False
     aliases: tuple[str, ...] = ()
+    topic: str | None = None
     resolve: Callable[[], Handler] = field(default=_unresolved, repr=False)
 
     @property
@@ -65,46 +68,12 @@ class Processor:
         return [self.address, *((self.queue, alias) for alias in self.aliases)]
 
 
-class Decorator(Protocol[T]):
-    """What `process` returns: it registers a handler and gives it back unchanged."""
-
-    @overload
-    def __call__(self, handler: Callable[[Job[T]], R], /) -> Callable[[Job[T]], R]: ...
-    @overload
-    def __call__(self, handler: Callable[[T], R], /) -> Callable[[T], R]: ...
-    @overload
-    def __call__(self, handler: Callable[[S, Job[T]], R], /) -> Callable[[S, Job[T]], R]: ...
-    @overload
-    def __call__(self, handler: Callable[[S, T], R], /) -> Callable[[S, T], R]: ...
-
-
-class Unchecked(Protocol):
-    """What `process` returns for a queue's bare name, of which no payload type is known."""
-
-    def __call__(self, handler: H, /) -> H:
-        """Register a handler and give it back."""
-        ...
-
-
-class Options(TypedDict, total=False):
-    """What `process` may be told about a handler; where it is silent, the settings decide."""
-
-    name: str | None
-    concurrency: int | None
-    attempts: int | None
-    retries: int | None
-    backoff: Delays | None
-    timeout: Duration | None
-    condition: Condition | None
-    transactional: bool
-    aliases: Sequence[str]
-
-
 class Processors:
     """A set of processors, usually one per feature module; making one does no I/O."""
 
     def __init__(self) -> None:
         self._processors: list[Processor] = []
+        self._listeners: list[InlineListener] = []
         self._bound: dict[Host, object] = {}
         self._running = False
 
@@ -127,17 +96,57 @@ class Processors:
         `transactional` the handler's writes on `job.connection()` commit with its completion.
         """
         lane: Queue[Any] = Queue(queue) if isinstance(queue, str) else queue
-        declared = _declared(lane, options)
+        refuse_unknown(options, Options, f"process({lane.name!r})")
+        return self._registering(lane, declared(lane, options))
+
+    @overload
+    def subscribe(
+        self, topic: Topic[T], *, queue: str, **options: Unpack[SubscriberOptions]
+    ) -> Decorator[T]: ...
+    @overload
+    def subscribe(
+        self, topic: str, *, queue: str, **options: Unpack[SubscriberOptions]
+    ) -> Unchecked: ...
+    def subscribe(
+        self, topic: Topic[T] | str, *, queue: str, **options: Unpack[SubscriberOptions]
+    ) -> Decorator[T] | Unchecked:
+        """Register a handler for a topic's messages, of which `queue` receives its own copies.
+
+        They are jobs like any other, of the topic's name: the options are those of `process`, and
+        the replicas of a worker share them. Another subscriber needs another queue.
+        """
+        told: Topic[Any] = Topic(topic) if isinstance(topic, str) else topic
+        refuse_unknown(options, SubscriberOptions, f"subscribe({told.name!r})")
+        lane: Queue[Any] = Queue(queue, told.type)
+        named: Options = {**options, "name": told.name}
+        return self._registering(lane, declared(lane, named) | {"topic": told.name})
+
+    def listen(
+        self, event: type[T], *, queue: str | None = None, **options: Unpack[SubscriberOptions]
+    ) -> Decorator[T]:
+        """Register a listener for the events of a class, which `dispatch` tells it.
+
+        With a `queue` it is a subscriber of the topic that the class declares; without one it is
+        called on the spot, in the processes whose producer includes this set.
+        """
+        if queue is not None:
+            return self.subscribe(event_topic(event), queue=queue, **options)
+        if options:
+            raise TypeError(
+                f"listen({event.__qualname__}): {', '.join(sorted(options))} needs a queue; an "
+                "inline listener is called, and takes no options"
+            )
 
         def register(handler: Handler) -> Any:
-            self._add(_processor(handler, lane, declared))
+            self._listeners.append(InlineListener.of(handler, event))
             return handler
 
         return register
 
     def bind(self, instance: object) -> None:
         """Give the object whose methods are handlers of this set."""
-        hosts = {one.host for one in self._processors if one.host and one.host.hosts(instance)}
+        known = {one.host for one in self._processors} | {one.host for one in self._listeners}
+        hosts = {host for host in known if host and host.hosts(instance)}
         if not hosts:
             raise RegistrationError(f"{type(instance).__qualname__} has no handler in this set")
         self._bound |= dict.fromkeys(hosts, instance)
@@ -146,6 +155,18 @@ class Processors:
     def bound(self) -> Mapping[Host, object]:
         """The objects that were given for class-based processors."""
         return MappingProxyType(self._bound)
+
+    @property
+    def listeners(self) -> Sequence[InlineListener]:
+        """The listeners that are called when an event is dispatched."""
+        return tuple(self._listeners)
+
+    def _registering(self, lane: Queue[Any], said: dict[str, Any]) -> Callable[[Handler], Any]:
+        def register(handler: Handler) -> Any:
+            self._add(_processor(handler, lane, said))
+            return handler
+
+        return register
 
     def _add(self, processor: Processor) -> None:
         if self._running:
@@ -160,34 +181,13 @@ class Processors:
         self._running = True
 
 
-def _declared(lane: Queue[Any], options: Options) -> dict[str, Any]:
-    """Return what was said about a handler as fields of its Processor."""
-    if unknown := sorted(set(options) - set(Options.__annotations__)):
-        raise TypeError(f"process({lane.name!r}): unknown option {', '.join(unknown)}")
-    concurrency, name = options.get("concurrency"), options.get("name")
-    if concurrency is not None and concurrency < 1:
-        raise ConfigError(f"concurrency is {concurrency}; give 1 or more")
-    return {
-        "queue": lane.name,
-        "name": None if name is None else checked_name(name, "job"),
-        "policy": Policy.of(
-            attempts=options.get("attempts"),
-            retries=options.get("retries"),
-            backoff=options.get("backoff"),
-            timeout=options.get("timeout"),
-        ),
-        "concurrency": concurrency,
-        "condition": options.get("condition"),
-        "transactional": options.get("transactional", False),
-        "aliases": tuple(checked_name(one, "job") for one in options.get("aliases", ())),
-    }
-
-
-def _processor(handler: Handler, lane: Queue[Any], declared: dict[str, Any]) -> Processor:
+def _processor(handler: Handler, lane: Queue[Any], said: dict[str, Any]) -> Processor:
     if not inspect.isroutine(handler):
         raise RegistrationError(f"{handler!r:.80} is no function; decorate one, or a method")
     host = Host.of(handler)
-    takes_job, payload_type = _parameter(handler, lane, method=host is not None)
+    topic = said["topic"]
+    by = f"topic {topic!r}" if topic else f"queue {lane.name!r}"
+    takes_job, payload_type = parameter(handler, lane.type, by, method=host is not None)
     return Processor(
         label=f"{handler.__module__}.{handler.__qualname__}",
         handler=handler,
@@ -195,7 +195,7 @@ def _processor(handler: Handler, lane: Queue[Any], declared: dict[str, Any]) -> 
         takes_job=takes_job,
         is_async=inspect.iscoroutinefunction(handler),
         codec=Codec(payload_type),
-        **declared,
+        **said,
     )
 
 
@@ -219,40 +219,3 @@ def reachable(
                     )
                 found[address] = replace(processor, resolve=resolve)
     return MappingProxyType(found)
-
-
-def _parameter(handler: Handler, lane: Queue[Any], *, method: bool) -> tuple[bool, Any]:
-    """Return whether the handler takes a `Job`, and the payload type that it will be given."""
-    label = f"{handler.__module__}.{handler.__qualname__}"
-    if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
-        raise RegistrationError(f"{label} yields, so calling it runs nothing; a handler returns")
-    parameters = list(inspect.signature(handler).parameters.values())[method:]
-    try:
-        inspect.Signature(parameters).bind(None)
-    except TypeError as error:
-        raise RegistrationError(
-            f"{label} cannot be called with one argument ({error}); a handler takes the payload "
-            "or a Job, and nothing else that has no default"
-        ) from None
-    annotation = _annotation(handler, parameters[0].name, label)
-    takes_job = annotation is Job or typing.get_origin(annotation) is Job
-    wanted = next(iter(typing.get_args(annotation)), Any) if takes_job else annotation
-    if wanted is not Any and lane.type is not Any and wanted != lane.type:
-        raise RegistrationError(
-            f"{label} takes {_shown(wanted)}, but queue {lane.name!r} carries {_shown(lane.type)}"
-        )
-    return takes_job, lane.type if wanted is Any else wanted
-
-
-def _annotation(handler: Handler, parameter: str, label: str) -> Any:
-    try:
-        return typing.get_type_hints(handler).get(parameter, Any)
-    except NameError as error:
-        raise RegistrationError(
-            f"{label}: the annotation of {parameter!r} cannot be resolved ({error}); "
-            "define or import the type at module level, before the handler"
-        ) from None
-
-
-def _shown(kind: Any) -> str:
-    return kind.__qualname__ if isinstance(kind, type) else str(kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 from pgqueue.config import Config
 from pgqueue.outcome import Outcome
@@ -106,6 +106,18 @@ class JobSource(Protocol):
 
     def connection(self) -> Scope[Any]:
         """Give a connection for a handler's own statements."""
+        ...
+
+
+@runtime_checkable
+class Subscribing(Protocol):
+    """What a source may offer besides: to keep the subscriptions of topics for every producer."""
+
+    async def subscribe(self, pairs: Collection[tuple[str, str]]) -> None:
+        """Remember that these queues want copies of what is published on these topics.
+
+        Each pair is a topic and a queue; one that is known already changes nothing.
+        """
         ...
 
 

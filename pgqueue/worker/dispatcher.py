@@ -59,6 +59,7 @@ class Dispatcher:
             pushed_at=delivery.pushed_at,
             carrier=envelope.carrier,
             lent=lent,
+            topic=delivery.name if processor.topic else None,
         )
         enter_job(job)
         call: Callable[[], Awaitable[None]] = partial(self._run, job, processor)
