@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
 import pytest
 
@@ -34,43 +36,43 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("colour", ["async def", "def"])
-async def test_any_exception_is_a_failure_of_one_attempt(
-    pg: Postgres,
-    processors: Processors,
-    conn: Connection,
-    kind: type[BaseException],
-    colour: str,
-) -> None:
-    """A25, C24: it counts and is retried by the budget; the worker runs on, beside and after it."""
-    ran: list[tuple[str, int]] = []
-    beside = asyncio.Event()
+def coloured(colour: str, act: Callable[[Job[str]], None], beside: asyncio.Event) -> Processors:
+    """Return processors whose audio handler is of that colour, and one that waits beside it."""
+    processors = Processors()
 
-    def note(job: Job[str]) -> None:
-        ran.append((job.payload, job.attempt))
-        if job.payload == "raise":
-            raise kind("no more")
-
-    @processors.process("audio", retries=1)
     async def on_the_loop(job: Job[str]) -> None:
-        note(job)
+        act(job)
 
-    threaded = Processors()
-
-    @threaded.process("audio", retries=1)
     def on_a_thread(job: Job[str]) -> None:
-        note(job)
+        act(job)
+
+    chosen: Any = on_the_loop if colour == "async def" else on_a_thread
+    processors.process("audio", retries=1)(chosen)
 
     @processors.process("beside")
     async def wait(payload: None) -> None:
         await beside.wait()
 
-    if colour == "def":
-        threaded.process("beside")(wait)
+    return processors
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("colour", ["async def", "def"])
+async def test_any_exception_is_a_failure_of_one_attempt(
+    pg: Postgres, conn: Connection, kind: type[BaseException], colour: str
+) -> None:
+    """A25, C24: it counts and is retried by the budget; the worker runs on, beside and after it."""
+    ran: list[tuple[str, int]] = []
+    beside = asyncio.Event()
+
+    def act(job: Job[str]) -> None:
+        ran.append((job.payload, job.attempt))
+        if job.payload == "raise":
+            raise kind("no more")
+
     pg.push("beside", None, on=conn)
     pg.push_many("audio", ["raise", "next"], on=conn)
-    included = threaded if colour == "def" else processors
+    included = coloured(colour, act, beside)
     async with running(Worker(pg, include=[included], concurrency=2)):
         await eventually(lambda: census(conn), {"leased": 1, "dead": 1})
         assert sorted(ran) == [("next", 1), ("raise", 1), ("raise", 2)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import signal
 import sys
@@ -34,6 +35,8 @@ The server and its data are gone. To go on:
 
 def tell() -> int:
     """Show it all, and return the exit code: 0 only if the account adds up."""
+    # A rollback that a signal has interrupted is no news to whoever sent the signal.
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     screen = Screen()
     started = monotonic()
     try:
