@@ -19,6 +19,7 @@ from pgqueue.errors import ConfigError, PayloadError, Rejected, UnsupportedOptio
 from pgqueue.payload import Codec, encode, is_sealed_shape
 from pgqueue.policy import Policy
 from pgqueue.queue import Queue, checked_name
+from pgqueue.tracecontext import active
 
 logger = logging.getLogger("pgqueue.push")
 
@@ -34,8 +35,8 @@ class PushOptions(TypedDict, total=False):
 
     `delay` (a timedelta, seconds, or "5m") or `run_at` (an aware datetime): not before then.
     `priority`: 0 is claimed first, 9 last, 5 by default. `attempts`: runs in all. `expires_in`:
-    not started by then, it is dead. `carrier`: trace context. `notify=False`: wake nobody, as
-    PREPARE TRANSACTION needs it.
+    not started by then, it is dead. `carrier`: trace context, by default that of the caller's
+    span; {} for none. `notify=False`: wake nobody, as PREPARE TRANSACTION needs it.
     """
 
     name: str | None
@@ -100,14 +101,15 @@ def sealed(queue: Queue[Any], payload: object, config: Config, carrier: Carrier 
             queue.name,
             len(text),
         )
-    return seal(text, carrier).decode()
+    return seal(text, active() if carrier is None else carrier).decode()
 
 
 def all_sealed(
     queue: Queue[Any], payloads: Iterable[object], config: Config, carrier: Carrier | None
 ) -> list[str]:
     """Seal many payloads; one that cannot be sealed refuses them all."""
-    return [sealed(queue, payload, config, carrier) for payload in payloads]
+    context = active() if carrier is None else carrier
+    return [sealed(queue, payload, config, context) for payload in payloads]
 
 
 def _check_type(queue: Queue[Any], payload: object) -> None:
