@@ -19,15 +19,20 @@ FILES = (
     "queues.sql",
     "schedules.sql",
     "workers.sql",
+    "subscriptions.sql",
     "all_jobs.sql",
     "check_push.sql",
     "push.sql",
+    "subscribe.sql",
+    "publish.sql",
     "redrive.sql",
 )
 
 DROPS = (
+    "drop function pgqueue.publish, pgqueue.subscribe, pgqueue.unsubscribe",
     "drop function pgqueue.push, pgqueue.redrive, pgqueue.check_push",
     "drop view pgqueue.all_jobs",
+    "drop table pgqueue.subscriptions",
     "drop table pgqueue.workers, pgqueue.schedules, pgqueue.queues, pgqueue.unique_keys",
     "drop table pgqueue.archived_jobs, pgqueue.dead_jobs, pgqueue.scheduled_jobs, pgqueue.jobs",
     "drop sequence pgqueue.positions",
