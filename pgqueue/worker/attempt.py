@@ -48,7 +48,16 @@ class Attempt:
         """Cancel the handler; the first reason counts."""
         if self.interruption is None and self.task is not None:
             self.interruption = why
-            self.task.cancel()
+            self.task.cancel(why)
+
+
+def interruption_of(error: BaseException) -> str | None:
+    """Return why the worker cancelled an attempt, by the error that its handler was ended with."""
+    match error:
+        case asyncio.CancelledError(args=("timeout" | "lost" | "shutdown" as why,)):
+            return str(why)
+        case _:
+            return None
 
 
 def wanted(registry: Mapping[Address, Processor], delivery: Delivery) -> Processor | None:
