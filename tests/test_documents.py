@@ -74,6 +74,38 @@ def test_the_processors_of_the_documents_run(dsn: str, tmp_path: Path) -> None:
         until("me@example.com eve")
 
 
+QUESTIONS = (
+    "Retry semantics",
+    "Batching",
+    "Priorities",
+    "Scheduled jobs",
+    "Ordering",
+    "Visibility timeouts",
+    "Dead-letter routing",
+)
+
+
+def test_the_readme_answers_how_it_behaves_and_the_example_does_so(
+    conn: psycopg.Connection[Any], dsn: str, tmp_path: Path
+) -> None:
+    """B36: a section for each question, and what they say is what happens."""
+    readme, text = (ROOT / "README.md").read_text(), (ROOT / "docs/behaviour.md").read_text()
+    assert all(f"[{one}](docs/behaviour.md#" in readme for one in QUESTIONS)
+    assert tuple(re.findall(r"^## (.+)$", text, re.MULTILINE)) == QUESTIONS
+    folder = Folder(tmp_path, "docs/behaviour.md", dsn)
+    folder.python("pushes.py")
+    with folder.working("shop:worker") as until:
+        until("order 13, run 3 of 3")
+        until("mail to ada")
+    printed = (tmp_path / "worker.log").read_text()
+    orders = re.findall(r"order (\d+), run", printed)
+    assert orders == ["99", "1", "2", "13", "14", "13", "13"]
+    listing, redrive = blocks("docs/behaviour.md", "sql")[0].strip().split("\n")
+    assert [row[1:] for row in conn.execute(listing)] == [("aborted", "Abort: no such card")]
+    conn.execute(redrive)
+    assert conn.execute("select state from pgqueue.all_jobs").fetchall() == [("ready",)]
+
+
 def test_every_setting_is_in_the_table_with_its_variable_and_default() -> None:
     text = (ROOT / "docs/configuration.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| `?([^|`]+?)`? \|", text, re.MULTILINE)
