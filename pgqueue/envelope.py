@@ -1,26 +1,17 @@
-"""The versioned JSON document that crosses processes: sealed once, unsealed once."""
+"""The versioned JSON document that crosses processes, opened: the dispatcher's edge."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from pgqueue.errors import PayloadError, Rejected
+from pgqueue.errors import Rejected
+from pgqueue.sealing import CONTEXT, WIRE_FORMAT_VERSION, seal
+from pgqueue.tracecontext import Carrier
 
-WIRE_FORMAT_VERSION: Final = 1
-
-Carrier = Mapping[str, str]
-"""Trace context beside the payload: traceparent, tracestate, baggage."""
-
-_CONTEXT: Final = {
-    "traceparent": re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"),
-    "tracestate": re.compile(r"[\x20-\x7e]{1,512}"),
-    "baggage": re.compile(r"[\x20-\x7e]{1,8192}"),
-}
+__all__ = ["WIRE_FORMAT_VERSION", "Carrier", "Envelope", "seal", "unseal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +35,6 @@ class _Wire(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Wire)
 
 
-def seal(payload: bytes, carrier: Carrier | None = None) -> bytes:
-    """Wrap a payload, given as JSON text, for storage: the producer's edge."""
-    context = b"".join(
-        b",%s:%s" % (msgspec.json.encode(key), msgspec.json.encode(value))
-        for key, value in (carrier or {}).items()
-        if _checked_context(key, value)
-    )
-    return b'{"v":%d,"payload":%s%s}' % (WIRE_FORMAT_VERSION, payload, context)
-
-
 def unseal(document: str | bytes) -> Envelope:
     """Open a stored envelope: the dispatcher's edge. Anything unreadable is `Rejected`."""
     try:
@@ -65,7 +46,7 @@ def unseal(document: str | bytes) -> Envelope:
     _check_version(wire.v)
     carrier = {
         key: value
-        for key, pattern in _CONTEXT.items()
+        for key, pattern in CONTEXT.items()
         if isinstance(value := getattr(wire, key), str) and pattern.fullmatch(value)
     }
     return Envelope(bytes(wire.payload), carrier)
@@ -91,11 +72,3 @@ def _check_version(version: Any) -> None:
         f"envelope version {version!r:.40} is unsupported, this worker reads "
         f"{WIRE_FORMAT_VERSION}; {advice}"
     )
-
-
-def _checked_context(key: str, value: str) -> bool:
-    pattern = _CONTEXT.get(key)
-    if pattern is None:
-        raise PayloadError(f"carrier: unknown key {key!r:.40}; known: {', '.join(_CONTEXT)}")
-    # A malformed context costs the correlation, never the job.
-    return isinstance(value, str) and pattern.fullmatch(value) is not None

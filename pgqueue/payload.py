@@ -2,72 +2,43 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from functools import cache
-from math import isfinite
 from types import NoneType
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
 import msgspec
 
-from pgqueue.errors import ConfigError, PayloadError, Rejected
+from pgqueue.errors import ConfigError, Rejected
+from pgqueue.plain import MAX_DEPTH, TOO_DEEP, Flaw, Json, check_size, inspect, path
 
 T = TypeVar("T")
 
-MAX_DEPTH: Final = 200
-MAX_INT_LENGTH: Final = 4300
-
-_TOO_DEEP: Final = f"is nested deeper than {MAX_DEPTH} levels; flatten it"
-# The sign counts: decoders measure an integer's text.
-_MOST: Final = 10**MAX_INT_LENGTH - 1
-_LEAST: Final = -(10 ** (MAX_INT_LENGTH - 1)) + 1
-_ENVELOPE_KEYS: Final = frozenset({"v", "payload", "traceparent", "tracestate", "baggage"})
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 _LOCATION: Final = re.compile(r" - at (?:`key` in )?`\$[^`]*`$")
 _QUOTES_INPUT: Final = re.compile(r"(Invalid enum value|Invalid value) .*", re.DOTALL)
 
 
-class _Flaw(Exception):
-    """What is wrong with one part of a payload; the path is gathered as it is unwound."""
-
-    def __init__(self, problem: str, steps: Iterable[str | int] = ()) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.steps = list(steps)
-
-
-def encode(value: object, *, max_bytes: int, where: str) -> bytes:
-    """Return the payload as JSON that PostgreSQL stores unchanged, ready to be sealed.
+def plain(value: object, *, where: str) -> Json:
+    """Turn a payload into a JSON value that PostgreSQL stores unchanged.
 
     What it would not is a PayloadError naming the path and never the value; `where` is the
     queue's name.
     """
     try:
-        plain = _to_builtins(value)
-        _inspect(plain, MAX_DEPTH)
-    except _Flaw as flaw:
-        problem = f"{_path(flaw.steps)} {flaw.problem}"
-        raise PayloadError(f"queue {where!r}: the payload's {problem}") from None
-    data = msgspec.json.encode(plain)
-    if len(data) > max_bytes:
-        raise PayloadError(
-            f"queue {where!r}: the payload is {len(data)} bytes and the limit is {max_bytes}; "
-            "store the data elsewhere and push a reference, or raise PGQUEUE_PAYLOAD_MAX_BYTES"
-        )
+        found = _to_builtins(value)
+        inspect(found)
+    except Flaw as flaw:
+        raise flaw.refusal(where) from None
+    return found
+
+
+def encode(value: object, *, max_bytes: int, where: str) -> bytes:
+    """Return a payload as JSON text, ready to be sealed; PayloadError as for `plain`."""
+    data = msgspec.json.encode(plain(value, where=where))
+    check_size(data, max_bytes, where)
     return data
-
-
-def is_sealed_shape(value: object) -> bool:
-    """Tell whether a value looks like an envelope, which must not be wrapped again."""
-    if not isinstance(value, Mapping) or "payload" not in value:
-        return False
-    version = value.get("v")
-    number = isinstance(version, int | float) and not isinstance(version, bool)
-    return number and value.keys() <= _ENVELOPE_KEYS
 
 
 class Codec(Generic[T]):
@@ -113,13 +84,13 @@ def _simplify(value: Any) -> Any:
     raise NotImplementedError
 
 
-def _blame(value: Any) -> _Flaw:
+def _blame(value: Any) -> Flaw:
     """Find the part that cannot be encoded: follow the children that fail by themselves."""
     steps: list[str | int] = []
     ancestors: set[int] = set()
     while id(value) not in ancestors:
         if len(steps) > MAX_DEPTH:
-            return _Flaw(_TOO_DEEP, steps)
+            return Flaw(TOO_DEEP, steps)
         ancestors.add(id(value))
         for step, child in _children(value):
             if not _encodable(child):
@@ -127,12 +98,12 @@ def _blame(value: Any) -> _Flaw:
                 value = child
                 break
         else:
-            return _Flaw(
+            return Flaw(
                 f"is of type {_name(type(value))}, which has no JSON form; push a dataclass, a "
                 "Struct, a pydantic model, a dict, a list, text, a number or a date",
                 steps,
             )
-    return _Flaw("contains itself; push a tree, or refer to the part by an id", steps)
+    return Flaw("contains itself; push a tree, or refer to the part by an id", steps)
 
 
 def _children(value: Any) -> Iterator[tuple[str | int, Any]]:
@@ -153,64 +124,6 @@ def _encodable(value: object) -> bool:
     except Exception:
         return False
     return True
-
-
-def _inspect(node: Any, depth: int) -> None:
-    """Raise a _Flaw for what JSON, or PostgreSQL's jsonb, would refuse or silently change."""
-    kind = type(node)
-    if kind is str:
-        if "\0" in node or not node.isascii():
-            _inspect_text(node, "text")
-    elif kind is dict:
-        for key in node:
-            if type(key) is not str:
-                raise _Flaw(
-                    f"has a key of type {_name(type(key))}; JSON keys are text: write str(key)"
-                )
-            if "\0" in key or not key.isascii():
-                _inspect_text(key, "a key")
-        _inspect_parts(node.items(), depth)
-    elif kind is list or kind is tuple:
-        _inspect_parts(enumerate(node), depth)
-    elif kind is int:
-        if not _LEAST <= node <= _MOST:
-            raise _Flaw(f"is an integer longer than {MAX_INT_LENGTH} characters; push it as text")
-    elif kind is float and not isfinite(node):
-        raise _Flaw("is NaN or infinite, which JSON does not have; push null or text")
-
-
-def _inspect_parts(parts: Iterable[tuple[Any, Any]], depth: int) -> None:
-    if not depth:
-        raise _Flaw(_TOO_DEEP)
-    part: tuple[Any, Any] = (0, None)
-    try:
-        for part in parts:
-            _inspect(part[1], depth - 1)
-    except _Flaw as flaw:
-        flaw.steps.insert(0, part[0])
-        raise
-
-
-def _inspect_text(text: str, what: str) -> None:
-    if "\0" in text:
-        raise _Flaw(f"has {what} with a NUL character, which jsonb cannot store; remove it")
-    if _SURROGATE.search(text):
-        raise _Flaw(f"has {what} with half a surrogate pair, which is not Unicode; repair it")
-
-
-def _path(steps: Iterable[str | int]) -> str:
-    """Write the way to a part as `$.items[3].name`, the middle of a long one left out."""
-    written = [
-        f"[{step}]"
-        if isinstance(step, int)
-        else f".{step}"
-        if _PLAIN_KEY.fullmatch(step)
-        else f"[{json.dumps(step[:40])}]"
-        for step in steps
-    ]
-    if len(written) > 12:
-        written[6:-4] = ["…"]
-    return f"`${''.join(written)}`"
 
 
 class _Mismatch(ValueError):
@@ -246,7 +159,7 @@ def _refuse(wanted: Any, error: Exception) -> NoReturn:
         raise _Mismatch(f"`{_name(wanted)}` raised {_name(type(error))}") from None
     # pydantic's messages quote the input; its error types do not.
     found: Any = errors(include_url=False, include_context=False, include_input=False)
-    told = [f"{_path(each['loc'])} {each['type'].replace('_', ' ')}" for each in found[:5]]
+    told = [f"{path(each['loc'])} {each['type'].replace('_', ' ')}" for each in found[:5]]
     more = f" and {len(found) - 5} more" if len(found) > 5 else ""
     raise _Mismatch(f"in `{_name(wanted)}`: {', '.join(told)}{more}") from None
 

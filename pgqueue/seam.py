@@ -1,4 +1,7 @@
-"""What a driver offers to the worker: values and protocols that name no storage."""
+"""What a driver offers to the worker: values and protocols that name no storage.
+
+A driver needs this module and nothing else of pgqueue; this module needs only the standard library.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,53 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 from pgqueue.config import Config
-from pgqueue.outcome import Outcome
+from pgqueue.errors import LeaseLost, PayloadError, Unavailable, UnsupportedOption
+from pgqueue.options import Said, read, refuse_unknown
+from pgqueue.outcome import Dead, Done, Outcome, Release, Retry
+from pgqueue.plain import Json
 from pgqueue.scope import Scope
+from pgqueue.sealing import seal_json
+
+__all__ = [
+    "Claim",
+    "Config",
+    "Dead",
+    "Delivery",
+    "Done",
+    "Driver",
+    "JobProducer",
+    "JobSource",
+    "Json",
+    "Lease",
+    "LeaseLost",
+    "Outcome",
+    "PayloadError",
+    "Release",
+    "Retry",
+    "Said",
+    "Scope",
+    "Settlement",
+    "Stop",
+    "Subscribing",
+    "Transport",
+    "Unavailable",
+    "UnsupportedOption",
+    "read",
+    "refuse_unknown",
+    "seal_json",
+]
+
+
+class JobProducer(Protocol):
+    """The whole of what pushing needs: type a service against it, and give it any driver."""
+
+    async def push_json(self, queue: str, payload: Json, /, **options: Any) -> Any:
+        """Push a JSON value as one job, and return what identifies it.
+
+        An option that the driver does not have is UnsupportedOption; a payload that is sealed
+        already, or is no JSON, is PayloadError.
+        """
+        ...
 
 
 class Lease(NamedTuple):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 
-from pgqueue.envelope import Carrier
+Carrier = Mapping[str, str]
+"""Trace context beside the payload: traceparent, tracestate, baggage."""
 
 logger = logging.getLogger("pgqueue.push")
 

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from pgqueue.errors import PayloadError
-from pgqueue.payload import MAX_DEPTH, Codec, encode, is_sealed_shape
+from pgqueue.payload import Codec, encode
+from pgqueue.plain import MAX_DEPTH, is_sealed_shape
 from tests.contract.payloads import CANARY, Box, Crate, Endless, FloatModel, Level, Shout, Song
 
 

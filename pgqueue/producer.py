@@ -1,0 +1,76 @@
+"""`Producer`: typed pushes for every driver, built on the one method that a driver has to have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from pgqueue.config import Config
+from pgqueue.envelope import Envelope
+from pgqueue.errors import PayloadError, Rejected
+from pgqueue.payload import Codec, encode, plain
+from pgqueue.queue import Queue
+from pgqueue.sealing import refuse_sealed, wrap
+from pgqueue.seam import JobProducer
+from pgqueue.tracecontext import Carrier
+
+T = TypeVar("T")
+
+
+class Producer:
+    """Gives a class that has `push_json` the typed `push` and `push_many`.
+
+    Which options there are, and what a push returns, is the driver's own business.
+    """
+
+    async def push(self: JobProducer, queue: Queue[T] | str, payload: T, **options: Any) -> Any:
+        """Push one job; TypeError for what the queue does not carry."""
+        queue = lane(queue)
+        value = plain(checked(queue, payload), where=queue.name)
+        return await self.push_json(queue.name, value, **options)
+
+    async def push_many(
+        self: JobProducer, queue: Queue[T] | str, payloads: Iterable[T], **options: Any
+    ) -> list[Any]:
+        """Push a job for each payload, in their order; all of them share the options.
+
+        A payload that cannot be pushed refuses them all.
+        """
+        queue = lane(queue)
+        values = [plain(checked(queue, one), where=queue.name) for one in payloads]
+        return [await self.push_json(queue.name, value, **options) for value in values]
+
+
+def lane(queue: Queue[T] | str) -> Queue[T]:
+    """Return the queue of a bare name, which carries any JSON value."""
+    return Queue(queue) if isinstance(queue, str) else queue
+
+
+def sealed(queue: Queue[Any], payload: object, config: Config, carrier: Carrier | None) -> str:
+    """Return a payload in its envelope as JSON text, or say why that cannot be."""
+    text = encode(checked(queue, payload), max_bytes=config.payload_max_bytes, where=queue.name)
+    return wrap(queue.name, text, config, carrier)
+
+
+def checked(queue: Queue[Any], payload: object) -> object:
+    """Return a payload that its queue carries; refuse others, as the type checkers do."""
+    if isinstance(payload, Envelope):
+        raise PayloadError(
+            f"the payload for {queue.name} is already sealed; push the payload itself"
+        )
+    refuse_sealed(queue.name, payload)
+    kind = queue.type
+    if kind is Any or (isinstance(kind, type) and type(payload) is kind):
+        return payload
+    try:
+        fits = isinstance(payload, kind)
+    except TypeError:  # a TypedDict, a union, list[int]: only its decoder can tell
+        try:
+            Codec(kind).decode(encode(payload, max_bytes=2**31, where=queue.name))
+        except Rejected as error:
+            raise TypeError(f"queue {queue.name!r}: {error}") from None
+        return payload
+    if not fits:
+        wanted, given = kind.__qualname__, type(payload).__qualname__
+        raise TypeError(f"queue {queue.name!r} carries {wanted}, not {given}")
+    return payload
