@@ -68,6 +68,11 @@ def lost(delivery: Delivery) -> None:
     )
 
 
+def undecided(delivery: Delivery, error: BaseException) -> None:
+    """Say that nobody knows whether a transaction has completed its job."""
+    jobs.error("job %d (%s): %s", delivery.id, address(delivery), error)
+
+
 def begun(delivery: Delivery) -> None:
     """Say that an attempt starts."""
     if jobs.isEnabledFor(logging.DEBUG):

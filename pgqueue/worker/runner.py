@@ -12,12 +12,13 @@ from typing import Any, Protocol
 from pgqueue import durations
 from pgqueue.backoff import DEFAULT_BACKOFF
 from pgqueue.errors import LeaseLost, Undecided
-from pgqueue.events import Event, Listener
+from pgqueue.events import Listener
 from pgqueue.outcome import Done, Outcome, Release, judge
 from pgqueue.policy import Limits
 from pgqueue.processor import Address, Processor
 from pgqueue.seam import Delivery, JobSource, Lease, Settlement
 from pgqueue.worker import journal
+from pgqueue.worker.announce import announce
 from pgqueue.worker.attempt import Attempt, ended, limits_of, refusal, started, wanted
 from pgqueue.worker.dispatcher import Dispatcher, Skipped
 from pgqueue.worker.loan import Loan
@@ -110,14 +111,14 @@ class Runner:
             outcome = self._outcome(attempt, error, limits)
         seconds = monotonic() - begun
         journal.ended(attempt.delivery, attempt.processor, outcome, seconds)
-        self._tell(ended(attempt, outcome, seconds))
+        announce(self._listeners, ended(attempt, outcome, seconds))
         self._settle(attempt, outcome)
 
     async def _handle(self, attempt: Attempt, limits: Limits) -> None:
         delivery, processor = attempt.delivery, attempt.processor
         assert processor is not None
         journal.begun(delivery)
-        self._tell(started(attempt))
+        announce(self._listeners, started(attempt))
         work = self._dispatcher.dispatch(delivery, processor, limits, Loan(self._source, attempt))
         if limits.timeout is None:
             return await work
@@ -137,7 +138,11 @@ class Runner:
             if error is not None:
                 journal.raised_after_completion(attempt.delivery, error)
             return Done()
-        if attempt.interruption == "lost" or isinstance(error, LeaseLost | Undecided):
+        if isinstance(error, Undecided):
+            journal.undecided(attempt.delivery, error)
+            return None
+        if attempt.interruption == "lost" or isinstance(error, LeaseLost):
+            journal.lost(attempt.delivery)
             return None
         if isinstance(error, Skipped):
             return Done(skipped=True)
@@ -157,27 +162,21 @@ class Runner:
             )
             return judge(error, default, attempt=number, chance=chance)
 
-    def _tell(self, event: Event) -> None:
-        for listener in self._listeners:
-            try:
-                listener(event)
-            except Exception as error:
-                journal.listener_failed(listener, error)
-
     def _settle(self, attempt: Attempt, outcome: Outcome | None) -> None:
-        if attempt.completed:
-            self._finish(attempt, held=True)
-        elif outcome is None:
-            self._finish(attempt, held=False)
-        else:
-            if attempt.processor is None and isinstance(outcome, Release):
-                journal.unknown(attempt.delivery)
-            settlement = Settlement(attempt.lease, outcome)
-            self._sink.put(settlement, lambda held: self._finish(attempt, held=held))
+        if attempt.completed or outcome is None:
+            self._finish(attempt)
+            return
+        if attempt.processor is None and isinstance(outcome, Release):
+            journal.unknown(attempt.delivery)
+        settlement = Settlement(attempt.lease, outcome)
+        self._sink.put(settlement, lambda held: self._written(attempt, held=held))
 
-    def _finish(self, attempt: Attempt, *, held: bool) -> None:
+    def _written(self, attempt: Attempt, *, held: bool) -> None:
         if not held:
             journal.lost(attempt.delivery)
+        self._finish(attempt)
+
+    def _finish(self, attempt: Attempt) -> None:
         if self._running.get(attempt.delivery.id) is attempt:
             del self._running[attempt.delivery.id]
         self._slots.give(attempt.processor)
