@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
@@ -21,6 +20,8 @@ from pgqueue.worker.executors import Executors
 # A transaction that lost against another one is tried again at once, with nothing written.
 _CONFLICTS = ("40001", "40P01")
 _TRIES = 3
+
+Call = Callable[[], Awaitable[None]]
 
 
 class Skipped(Exception):
@@ -62,31 +63,22 @@ class Dispatcher:
             topic=delivery.name if processor.topic else None,
         )
         enter_job(job)
-        call: Callable[[], Awaitable[None]] = partial(self._run, job, processor)
+        # Before the middleware: to those that watch for errors, Skipped would look like one.
+        if processor.condition is not None:
+            await _check(processor, payload)
+        call: Call = partial(self._run, job, processor)
         for one in reversed(self._middleware):
             call = partial(one, job, call)
         await call()
 
     async def _run(self, job: Job[Any], processor: Processor) -> None:
-        if processor.condition is not None:
-            await _check(processor, job.payload)
         handler = processor.resolve()
         argument = job if processor.takes_job else job.payload
         run = partial(self._executors.run, handler, argument, is_async=processor.is_async)
-        if not self._context:
-            await self._attempt(run, job, processor)
-            return
-        raised: BaseException | None = None
-        async with AsyncExitStack() as stack:
-            for make in self._context:
-                await stack.enter_async_context(make(job))
-            try:
-                await self._attempt(run, job, processor)
-            except BaseException as error:
-                raised = error
-                raise
-        if raised is not None:  # a context that swallows it must not make a failure a success
-            raise raised
+        call: Call = partial(self._attempt, run, job, processor)
+        for make in reversed(self._context):
+            call = partial(_surrounded, make, job, call)
+        await call()
 
     async def _attempt(
         self, run: Callable[..., Awaitable[None]], job: Job[Any], processor: Processor
@@ -102,6 +94,18 @@ class Dispatcher:
                 if not _is_conflict(error):
                     raise
         await run(scope=job.transaction())
+
+
+async def _surrounded(make: JobContext, job: Job[Any], call: Call) -> None:
+    raised: BaseException | None = None
+    async with make(job):
+        try:
+            await call()
+        except BaseException as error:
+            raised = error
+            raise
+    if raised is not None:  # a context that swallows it must not make a failure a success
+        raise raised
 
 
 async def _check(processor: Processor, payload: Any) -> None:
