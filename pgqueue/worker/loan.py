@@ -32,26 +32,36 @@ class Loan:
 
     @contextlib.contextmanager
     def _blocking(self) -> Iterator[Any]:
+        ended = False
         with self._begin() as conn:
             self._open = conn
             try:
                 yield conn
+                ended = True
             finally:
                 self._open = None
-        self._attempt.completed = True
+        # A driver may have an exception that undoes the block and goes no further.
+        self._attempt.completed |= ended
 
     @contextlib.asynccontextmanager
     async def _awaited(self) -> AsyncIterator[Any]:
+        ended = False
         async with self._begin() as conn:
             self._open = conn
             try:
                 yield conn
+                ended = True
             finally:
                 self._open = None
-        self._attempt.completed = True
+        # A driver may have an exception that undoes the block and goes no further.
+        self._attempt.completed |= ended
 
     def _begin(self) -> Scope[Any]:
+        job = self._attempt.delivery.id
         if self._attempt.completed:
-            job = self._attempt.delivery.id
             raise RuntimeError(f"job {job} was completed by its transaction before")
+        if self._open is not None:
+            raise RuntimeError(
+                f"job {job} is in its transaction already; job.connection() gives its connection"
+            )
         return self._source.transaction(self._attempt.lease)
