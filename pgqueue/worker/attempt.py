@@ -117,13 +117,12 @@ def ended(attempt: Attempt, outcome: Outcome | None, seconds: float) -> AttemptE
 
 def _unwanted(delivery: Delivery) -> Outcome:
     missing = f"no worker has a processor for {delivery.queue}, name {delivery.name or '(none)'}"
-    if delivery.unwanted is None:
-        return Release(timedelta(seconds=_FIRST_WAIT), Failure(f"{missing}; it waits for one"))
-    if delivery.unwanted > _GIVEN_UP_AFTER:
+    waited = delivery.unwanted or 0.0
+    if waited > _GIVEN_UP_AFTER:
         failure = Failure(f"{missing}, for a day; deploy one and redrive")
         return Dead("rejected", failure, counted=False)
-    seconds = min(max(delivery.unwanted / 2, _FIRST_WAIT), _LONGEST_WAIT)
-    return Release(timedelta(seconds=seconds))
+    seconds = min(max(waited / 2, _FIRST_WAIT), _LONGEST_WAIT)
+    return Release(timedelta(seconds=seconds), Failure(f"{missing}; it waits for one"))
 
 
 def _pushed(delivery: Delivery) -> Policy:

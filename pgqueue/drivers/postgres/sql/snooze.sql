@@ -1,4 +1,6 @@
--- Give jobs whose lease still holds back uncounted, to run later, with a note if there is one, ring, and return their ids.
+-- Give jobs whose lease still holds back uncounted, to run later, ring, and return their ids.
+-- A note says since when no worker has had a processor for a job: the first one of a row of them
+-- stays as it is, and a handler's own snooze, which has none, ends the row.
 with snoozed as (
   delete from pgqueue.jobs
   where id = any (:ids::bigint[])
@@ -8,7 +10,11 @@ with snoozed as (
 waiting as (
   insert into pgqueue.scheduled_jobs (id, queue, name, priority, run_at, attempt, max_attempts, backoff, timeout, envelope, failures, unique_key, pushed_at, expires_at)
   select id, queue, name, priority, now() + (:delays::interval[])[array_position(:ids::bigint[], id)], attempt - 1, max_attempts, backoff, timeout, envelope,
-    pgqueue.append_failure(failures, (:notes::jsonb[])[array_position(:ids::bigint[], id)] || jsonb_build_object('at', now(), 'unwanted', extract(epoch from now()))),
+    case
+      when (:notes::jsonb[])[array_position(:ids::bigint[], id)] is null then failures #- '{-1,unwanted}'
+      when failures -> -1 ? 'unwanted' then failures
+      else pgqueue.append_failure(failures, (:notes::jsonb[])[array_position(:ids::bigint[], id)] || jsonb_build_object('at', now(), 'unwanted', extract(epoch from now())))
+    end,
     unique_key, pushed_at, expires_at
   from snoozed
   returning id, queue
