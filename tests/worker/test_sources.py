@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 
 from pgqueue import Config, ConfigError, Processors, RegistrationError, Worker
 from pgqueue.outcome import Dead
+from pgqueue.scope import Scope
 from pgqueue.seam import Claim, Delivery, Lease, Settlement, Transport
 from tests.worker.running import running, soon
 
@@ -51,8 +51,11 @@ class OneDocument:
     async def wait(self, at_most: timedelta) -> None:
         await asyncio.Event().wait()
 
-    def transaction(self, lease: Lease) -> AbstractAsyncContextManager[Any]:
+    def transaction(self, lease: Lease) -> Scope[Any]:
         raise AssertionError("nobody asked for a transaction")
+
+    def connection(self) -> Scope[Any]:
+        raise AssertionError("nobody asked for a connection")
 
 
 @pytest.mark.parametrize("document", ['{"file": "a.mp3"}', "[]", "not JSON", ""])
