@@ -21,7 +21,9 @@ from pgqueue.errors import (
     Unavailable,
     UnsupportedOption,
 )
+from pgqueue.events import AttemptEnded, AttemptStarted, WorkerChanged
 from pgqueue.job import Job, current_job
+from pgqueue.middleware import JobContext, Middleware
 from pgqueue.processor import Processors
 from pgqueue.queue import Queue
 
@@ -47,12 +49,16 @@ def __dir__() -> list[str]:
 __all__ = [
     "WIRE_FORMAT_VERSION",
     "Abort",
+    "AttemptEnded",
+    "AttemptStarted",
     "BackendError",
     "Backoff",
     "Config",
     "ConfigError",
     "Job",
+    "JobContext",
     "LeaseLost",
+    "Middleware",
     "PayloadError",
     "PgqueueError",
     "Postgres",
@@ -66,6 +72,7 @@ __all__ = [
     "Unavailable",
     "UnsupportedOption",
     "Worker",
+    "WorkerChanged",
     "current_job",
     "exponential",
     "fixed",

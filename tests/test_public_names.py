@@ -11,9 +11,10 @@ import pytest
 import pgqueue
 
 PUBLIC = """
-    WIRE_FORMAT_VERSION Abort BackendError Backoff Config ConfigError Job LeaseLost PayloadError
-    PgqueueError Postgres Processors Queue RegistrationError Rejected RetryAfter SchemaError Snooze
-    Unavailable UnsupportedOption Worker current_job exponential fixed listed
+    WIRE_FORMAT_VERSION Abort AttemptEnded AttemptStarted BackendError Backoff Config ConfigError
+    Job JobContext LeaseLost Middleware PayloadError PgqueueError Postgres Processors Queue
+    RegistrationError Rejected RetryAfter SchemaError Snooze Unavailable UnsupportedOption
+    Worker WorkerChanged current_job exponential fixed listed
 """.split()  # noqa: SIM905
 
 

@@ -11,13 +11,14 @@ from time import monotonic
 from typing import NamedTuple
 
 from pgqueue.errors import ConfigError, RegistrationError
-from pgqueue.events import Listener
+from pgqueue.events import Listener, WorkerChanged
 from pgqueue.host import Resolver
 from pgqueue.middleware import JobContext, Middleware
 from pgqueue.policy import Limits
 from pgqueue.processor import Address, Processor, Processors, reachable
 from pgqueue.seam import Driver, JobSource, Stop
 from pgqueue.worker import journal
+from pgqueue.worker.announce import announce
 from pgqueue.worker.dispatcher import Dispatcher
 from pgqueue.worker.executors import Executors
 from pgqueue.worker.fetcher import Appetite, Fetcher
@@ -118,7 +119,11 @@ class Worker:
                 if one.queue in self._queues and at == one.address
             ]
             journal.started(label, served, self.driver.config.attempts, self._total)
-            await self._work(parts, label, stop)
+            announce(self.events, WorkerChanged(label, "started"))
+            try:
+                await self._work(parts, label, stop)
+            finally:
+                announce(self.events, WorkerChanged(label, "stopped"))
 
     def _wire(self, source: JobSource, label: str) -> _Parts:
         config, registry = self.driver.config, self._registry
