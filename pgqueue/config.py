@@ -20,6 +20,7 @@ from pgqueue.policy import MAX_ATTEMPTS
 _MIB: Final = 1024 * 1024
 # jsonb holds no array or object larger than this.
 _JSONB_LIMIT: Final = 2**28 - 1
+_SCHEMA: Final = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,40}")
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
 
 
@@ -29,6 +30,15 @@ def _dsn(value: object) -> str | None:
     if not isinstance(value, str):
         raise ValueError("it is not text")
     return dsns.normalize(value)
+
+
+def _schema(value: object) -> str:
+    if not isinstance(value, str) or not _SCHEMA.fullmatch(value):
+        raise ValueError(
+            f"{value!r:.60} cannot name a schema: use 1 to 41 lower-case letters, digits and _, "
+            "not starting with a digit or pg_"
+        )
+    return value
 
 
 def _whole(least: int, most: int) -> Callable[[object], int]:
@@ -60,6 +70,7 @@ _SHORT: Final = timedelta(milliseconds=10)
 
 _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "dsn": _dsn,
+    "schema": _schema,
     "pool_size": _whole(1, 1_000),
     "concurrency": _whole(1, 10_000),
     "lease": _duration(timedelta(seconds=1)),
@@ -88,6 +99,7 @@ class Config:
     """
 
     dsn: str | None = None
+    schema: str = "pgqueue"
     pool_size: int = 10
     concurrency: int = 10
     lease: timedelta = timedelta(seconds=60)

@@ -24,6 +24,7 @@ CASES: dict[str, tuple[str, Any, Any, list[str]]] = {
         "host=other dbname=app",
         ["mysql://db/app", "localhost", "postgresql://db:x/app"],
     ),
+    "schema": ("reports", "reports", "_2", ["Reports", "pg_x", "a.b", 'a"b', "1st", "a" * 42]),
     "pool_size": ("7", 7, 8, ["0", "-1", "1001", "many", "1.5", "1e3"]),
     "concurrency": ("50", 50, 51, ["0", "10001", "ten"]),
     "lease": ("2m", timedelta(minutes=2), timedelta(minutes=3), ["999ms", "0", "-5", "soon"]),
@@ -123,7 +124,7 @@ def test_two_settings_that_contradict_each_other_are_both_named(
 def test_an_unknown_keyword_names_the_setting_that_was_meant() -> None:
     with pytest.raises(ConfigError, match="poolsize is not a setting; did you mean pool_size"):
         Config.load(poolsize=3)
-    with pytest.raises(ConfigError, match="zzz is not a setting; did you mean dsn, pool_size"):
+    with pytest.raises(ConfigError, match="zzz is not a setting; did you mean dsn, schema"):
         Config.load(zzz=3)
 
 
@@ -163,7 +164,7 @@ def test_a_password_is_in_no_repr_and_no_error() -> None:
         with pytest.raises(ConfigError) as caught:
             Config(dsn=dsn, heartbeat=timedelta(hours=1))
         assert CANARY not in str(caught.value)
-    assert repr(Config()).startswith("Config(dsn=None, pool_size=10,")
+    assert repr(Config()).startswith("Config(dsn=None, schema='pgqueue', pool_size=10,")
 
 
 def test_dotenv_lines_are_read_with_export_quotes_and_comments(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import msgspec
 import psycopg
 
 from pgqueue.drivers.postgres.failures import translated
-from pgqueue.drivers.postgres.statement import load, run
+from pgqueue.drivers.postgres.statement import SCHEMA, load, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +60,15 @@ def dead_list(
     name: str | None = None,
     reason: str | None = None,
     limit: int = 100,
+    schema: str = SCHEMA,
 ) -> list[DeadSummary]:
     """Return dead letters, the latest death first."""
     filters = {"queue": queue, "name": name, "reason": reason, "limit": limit}
     with translated():
-        return run(conn, DEAD_LIST, filters)
+        return run(conn, DEAD_LIST.within(schema), filters)
 
 
-def dead_get(conn: psycopg.Connection[Any], job: int) -> DeadLetter | None:
+def dead_get(conn: psycopg.Connection[Any], job: int, *, schema: str = SCHEMA) -> DeadLetter | None:
     """Return one dead letter, or None if there is none of that id."""
     with translated():
-        return next(iter(run(conn, DEAD_GET, {"id": job})), None)
+        return next(iter(run(conn, DEAD_GET.within(schema), {"id": job})), None)

@@ -67,7 +67,7 @@ class Postgres:
         """
         lane = _lane(queue)
         parameters = push.parameters(lane, options)
-        statement = push.statement(parameters, many=False)
+        statement = push.statement(parameters, many=False).within(self.config.schema)
         parameters["envelope"] = push.sealed(lane, payload, self.config, options.get("carrier"))
         if isinstance(on, psycopg.Connection):
             with translated():
@@ -110,7 +110,7 @@ class Postgres:
         """
         lane = _lane(queue)
         parameters = push.parameters(lane, options)
-        statement = push.statement(parameters, many=True)
+        statement = push.statement(parameters, many=True).within(self.config.schema)
         carrier = options.get("carrier")
         parameters["envelopes"] = push.all_sealed(lane, payloads, self.config, carrier)
         rings = parameters["notify"] and parameters["envelopes"]
@@ -118,13 +118,13 @@ class Postgres:
             with translated():
                 ids = run(on, statement, parameters)
                 if rings:
-                    run(on, push.RING, {"queue": lane.name})
+                    run(on, push.RING.within(self.config.schema), {"queue": lane.name})
                 return ids
 
         async def pushed(conn: Async) -> list[int]:
             ids = await run(conn, statement, parameters)
             if rings:
-                await run(conn, push.RING, {"queue": lane.name})
+                await run(conn, push.RING.within(self.config.schema), {"queue": lane.name})
             return ids
 
         return self._on(on, pushed)

@@ -32,6 +32,7 @@ class Effects:
 
     def __init__(self, config: Config, application: str) -> None:
         self._config = config
+        self._complete, self._hold = COMPLETE.within(config.schema), HOLD.within(config.schema)
         self._async = connect.pool(config, application, config.pool_size)
         self._blocking: Blocking = connect.blocking_pool(config, application, config.pool_size)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -61,7 +62,7 @@ class Effects:
             try:
                 async with conn.transaction():
                     yield conn
-                    _check(lease, await run(conn, COMPLETE, leased([lease])))
+                    _check(lease, await run(conn, self._complete, leased([lease])))
                     committing = True
             except psycopg.Error as error:
                 if not committing or not lost_connection(error) or await self._holds(lease):
@@ -74,7 +75,7 @@ class Effects:
             try:
                 with conn.transaction():
                     yield conn
-                    _check(lease, run(conn, COMPLETE, leased([lease])))
+                    _check(lease, run(conn, self._complete, leased([lease])))
                     committing = True
             except psycopg.Error as error:
                 if not committing or not lost_connection(error) or self._holds_in_thread(lease):
@@ -97,7 +98,7 @@ class Effects:
         while monotonic() < deadline:
             try:
                 async with self._async.connection() as conn:
-                    found = await run(conn, HOLD, {"id": lease.job, "token": lease.token})
+                    found = await run(conn, self._hold, {"id": lease.job, "token": lease.token})
                 return bool(found)
             except (psycopg.Error, TimeoutError):
                 await asyncio.sleep(_PAUSE)

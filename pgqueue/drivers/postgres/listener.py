@@ -28,9 +28,10 @@ _LINGER = 0.01
 class Listener:
     """One connection of its own that hears the doorbell while its worker sleeps."""
 
-    def __init__(self, connect: Callable[[], Any], queues: Sequence[str]) -> None:
+    def __init__(self, connect: Callable[[], Any], queues: Sequence[str], schema: str) -> None:
         self._connect = connect
         self._queues = list(queues)
+        self._schema = schema
         self._socket = -1
         self._conn: psycopg.AsyncConnection[Any] | None = None
         self._rung = asyncio.Event()
@@ -46,7 +47,7 @@ class Listener:
         """Connect and subscribe; whoever opens again must look once, for what it missed."""
         conn: psycopg.AsyncConnection[Any] = await self._connect()
         try:
-            await conn.execute(LISTEN.text)
+            await conn.execute(LISTEN.within(self._schema).text)
         except BaseException:
             await conn.close()
             raise
@@ -89,7 +90,7 @@ class Listener:
     async def _command(self, statement: Statement[Any], parameters: dict[str, Any]) -> None:
         async with self._quiet() as conn:
             if conn is not None:
-                await run(conn, statement, parameters)
+                await run(conn, statement.within(self._schema), parameters)
 
     @contextlib.asynccontextmanager
     async def _quiet(self) -> AsyncIterator[psycopg.AsyncConnection[Any] | None]:

@@ -15,17 +15,17 @@ VERSION: Final = 1
 SCHEMA_VERSION = load("schema_version", lambda version, oldest: (version, oldest))
 
 
-async def check(conn: psycopg.AsyncConnection[Any]) -> None:
-    """Raise SchemaError unless this code works on the database's schema."""
+async def check(conn: psycopg.AsyncConnection[Any], schema: str) -> None:
+    """Raise SchemaError unless this code works on the database's schema of this name."""
     with translated():
-        [(version, oldest)] = await run(conn, SCHEMA_VERSION, {})
+        [(version, oldest)] = await run(conn, SCHEMA_VERSION.within(schema), {})
     if version < VERSION:
         raise SchemaError(
-            f"the pgqueue schema is at version {version}, this code needs {VERSION}: "
+            f"schema {schema} is at version {version}, this code needs {VERSION}: "
             "run `pgqueue migrate`"
         )
     if oldest > VERSION:
         raise SchemaError(
-            f"the pgqueue schema is at version {version} and needs code of version {oldest} or "
+            f"schema {schema} is at version {version} and needs code of version {oldest} or "
             f"newer, this is {VERSION}: upgrade pgqueue"
         )

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 
 import psycopg
 
-from pgqueue.drivers.postgres.statement import Statement, load, run
+from pgqueue.drivers.postgres.statement import SCHEMA, Statement, load, run
 from pgqueue.outcome import Dead, Done, Failure, Release, Retry
 from pgqueue.seam import Lease, Settlement
 
@@ -19,14 +19,16 @@ RELEASE = load("release", int)
 BURY = load("bury", int)
 
 
-async def settle(conn: psycopg.AsyncConnection[Any], settlements: Sequence[Settlement]) -> set[int]:
+async def settle(
+    conn: psycopg.AsyncConnection[Any], settlements: Sequence[Settlement], schema: str = SCHEMA
+) -> set[int]:
     """Write all outcomes; return the ids of the jobs whose lease still held."""
     kinds: dict[Statement[int], list[Settlement]] = {}
     for settlement in settlements:
         kinds.setdefault(_statement(settlement), []).append(settlement)
     written: set[int] = set()
     for statement, some in kinds.items():
-        written.update(await run(conn, statement, _parameters(statement, some)))
+        written.update(await run(conn, statement.within(schema), _parameters(statement, some)))
     return written
 
 

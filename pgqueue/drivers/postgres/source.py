@@ -40,10 +40,13 @@ class Source:
     def __init__(self, config: Config, queues: Sequence[str], worker: str) -> None:
         application = f"pgqueue:worker:{worker}"
         self._config = config
+        self._claiming = CLAIM.within(config.schema)
+        self._promoting = PROMOTE.within(config.schema)
+        self._extending = EXTEND.within(config.schema)
         self._conninfo = connect.conninfo(config, application)
         self._control = connect.pool(config, application, _CONTROL_CONNECTIONS)
         self._effects = Effects(config, f"pgqueue:job:{worker}")
-        self._listener = Listener(self._connection, queues)
+        self._listener = Listener(self._connection, queues, config.schema)
         self._lanes = Lanes()
         self._sweep = Sweep()
         self._alarm = Alarm()
@@ -52,7 +55,7 @@ class Source:
     async def __aenter__(self) -> Source:
         """Connect within `connect_timeout`, and refuse a schema that this code does not know."""
         async with await connect.patiently(self._connection, self._config) as conn:
-            await schema.check(conn)
+            await schema.check(conn, self._config.schema)
         await self._control.open()
         await self._effects.open()
         return self
@@ -99,17 +102,17 @@ class Source:
             "lease": claim.lease,
             "worker": claim.worker,
         }
-        return await run(conn, CLAIM, parameters)
+        return await run(conn, self._claiming, parameters)
 
     async def _promote(self, conn: psycopg.AsyncConnection[Any]) -> None:
-        [(moved, next_in)] = await run(conn, PROMOTE, {"limit": _PROMOTE_LIMIT})
+        [(moved, next_in)] = await run(conn, self._promoting, {"limit": _PROMOTE_LIMIT})
         self._alarm.set(0.0 if moved == _PROMOTE_LIMIT else next_in)
 
     async def settle(self, settlements: Sequence[Settlement]) -> Collection[int]:
         """Write outcomes, one statement a kind; return the ids whose lease still held."""
         with translated():
             async with self._control.connection() as conn:
-                written = await settle(conn, settlements)
+                written = await settle(conn, settlements, self._config.schema)
         for _, outcome in settlements:
             if isinstance(outcome, Retry):
                 self._alarm.at_most(outcome.delay.total_seconds())
@@ -119,7 +122,7 @@ class Source:
         """Prolong leases from now; return the ids whose lease still held."""
         with translated():
             async with self._control.connection() as conn:
-                return set(await run(conn, EXTEND, leased(leases) | {"lease": lease}))
+                return set(await run(conn, self._extending, leased(leases) | {"lease": lease}))
 
     async def wait(self, at_most: timedelta) -> None:
         """Sleep until a bell rings, a job is due, or it is time to look again."""

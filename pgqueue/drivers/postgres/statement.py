@@ -5,23 +5,42 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Final, Generic, TypeVar, overload
 
 import psycopg
 from psycopg.rows import args_row
 
 Row = TypeVar("Row")
 
+# The schema that the files name.
+SCHEMA: Final = "pgqueue"
+
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
+_TOKEN = re.compile(rf"'(?:[^']|'')*'|(?<![\w.$\"]){SCHEMA}(?![\w$])")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Statement(Generic[Row]):
     """SQL with named parameters, and what makes a row of its columns, in their order."""
 
     text: bytes
     row: Callable[..., Row]
+
+    def within(self, schema: str) -> Statement[Row]:
+        """Return the same for a schema of another name; its text is made once and kept."""
+        return self if schema == SCHEMA else _within(self, schema)
+
+
+@cache
+def _within(statement: Statement[Any], schema: str) -> Statement[Any]:
+    return Statement(renamed(statement.text.decode(), schema).encode(), statement.row)
+
+
+def renamed(sql: str, schema: str) -> str:
+    """Put another schema in the place of ours, as an identifier; quoted texts are left alone."""
+    return _TOKEN.sub(lambda token: f'"{schema}"' if token[0] == SCHEMA else token[0], sql)
 
 
 def load(name: str, row: Callable[..., Row]) -> Statement[Row]:
