@@ -60,7 +60,7 @@ async def test_the_backoff_is_waited_for_in_the_row_while_other_jobs_run(
     """A09: the waits double, no slot is held meanwhile, and the next run is not early."""
     ended: asyncio.Queue[int] = asyncio.Queue()
 
-    @processors.process("slow", retries=3, backoff=exponential("200ms", jitter=0))
+    @processors.process("slow", retries=3, backoff=exponential("300ms", jitter=0))
     async def fail(job: Job[int]) -> None:
         ended.put_nowait(job.attempt)
         raise ValueError
@@ -71,10 +71,10 @@ async def test_the_backoff_is_waited_for_in_the_row_while_other_jobs_run(
 
     pg.push("slow", 0, on=conn)
     async with running(Worker(pg, include=[processors], concurrency=1)):
-        for attempt, wait in ((1, 0.2), (2, 0.4), (3, 0.8)):
+        for attempt, wait in ((1, 0.3), (2, 0.6), (3, 1.2)):
             assert await soon(ended.get()) == attempt
             await eventually(lambda: census(conn), {"scheduled": 1})
-            assert wait - 0.01 <= one(conn, WAIT) <= wait + 0.2
+            assert one(conn, WAIT) == pytest.approx(wait)
             pg.push("other", attempt, on=conn)
             assert await soon(ended.get()) == -attempt
         assert await soon(ended.get()) == 4
@@ -86,7 +86,7 @@ async def test_the_backoff_is_waited_for_in_the_row_while_other_jobs_run(
         " jsonb_array_elements(failures) as f) one) two where gap is not null",
     )
     assert len(gaps) == 3
-    assert all(gap >= wait for gap, wait in zip(gaps, (0.2, 0.4, 0.8), strict=True))
+    assert all(gap >= wait for gap, wait in zip(gaps, (0.3, 0.6, 1.2), strict=True))
 
 
 WAIT = """

@@ -90,7 +90,7 @@ async def test_without_the_bell_a_job_starts_within_one_poll(
         await asleep(conn)
         pushed = monotonic()
         pg.push("audio", 1, on=conn, notify=False)
-        assert await soon(started.get()) - pushed < 0.5
+        assert await soon(started.get()) - pushed < 1
 
 
 async def test_a_lost_listening_connection_is_opened_again(
@@ -181,4 +181,4 @@ async def test_a_delayed_job_starts_when_it_is_due_and_not_before(
         for delay in ("300ms", "700ms"):
             due = one(conn, "select (now() + %s::interval)::text", delay)
             pg.push("timed", due, on=conn, delay=delay)
-            assert 0 <= await soon(lateness.get()) < 0.3
+            assert 0 <= await soon(lateness.get()) < 1
