@@ -53,19 +53,18 @@ class Said(NamedTuple):
     run_at: datetime | None
 
 
-def refuse_unknown(
-    queue: str, options: Collection[str], *, driver: str, known: Collection[str]
-) -> None:
-    """Raise UnsupportedOption if a driver does not have an option."""
+def read_options(
+    queue: str, options: Mapping[str, Any], *, driver: str, known: Collection[str]
+) -> Said:
+    """Check the options of a push; what is wrong is named.
+
+    One that is not among those that the driver knows is UnsupportedOption.
+    """
     if unknown := sorted(set(options) - set(known)):
         raise UnsupportedOption(
             f"push to {queue}: {driver} has no option {', '.join(unknown)}; "
             f"it has {', '.join(sorted(known)) or 'none'}"
         )
-
-
-def read(queue: str, options: Mapping[str, Any]) -> Said:
-    """Check the options of a push; what is wrong is named."""
     backoff = options.get("backoff")
     if backoff is not None and not isinstance(backoff, Backoff):
         raise ConfigError(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 from pgqueue.config import Config
 from pgqueue.errors import LeaseLost, PayloadError, Unavailable, UnsupportedOption
-from pgqueue.options import Said, read, refuse_unknown
+from pgqueue.options import Said, read_options
 from pgqueue.outcome import Dead, Done, Outcome, Release, Retry
 from pgqueue.plain import Json
 from pgqueue.scope import Scope
@@ -42,8 +42,7 @@ __all__ = [
     "Transport",
     "Unavailable",
     "UnsupportedOption",
-    "read",
-    "refuse_unknown",
+    "read_options",
     "seal_json",
 ]
 
@@ -143,6 +142,11 @@ class JobSource(Protocol):
 
     async def wait(self, at_most: timedelta) -> None:
         """Sleep until there may be something to claim, `at_most` so long."""
+        ...
+
+    @property
+    def delayed(self) -> bool:
+        """Whether jobs wait for a time, as far as the last claim has shown."""
         ...
 
     def transaction(self, lease: Lease) -> Scope[Any]:

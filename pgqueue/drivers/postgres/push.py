@@ -8,6 +8,7 @@ from typing import Any
 from pgqueue import options
 from pgqueue.config import Config
 from pgqueue.drivers.postgres.statement import Statement, load
+from pgqueue.options import read_options
 from pgqueue.producer import sealed
 from pgqueue.queue import Queue
 from pgqueue.tracecontext import Carrier, active
@@ -35,8 +36,7 @@ OPTIONS = frozenset(PushOptions.__annotations__)
 
 def parameters(queue: Queue[Any], given: PushOptions) -> dict[str, Any]:
     """Return a push's options as the statements' parameters; what is wrong is named."""
-    options.refuse_unknown(queue.name, given, driver="Postgres", known=OPTIONS)
-    said = options.read(queue.name, given)._asdict()
+    said = read_options(queue.name, given, driver="Postgres", known=OPTIONS)._asdict()
     if said["delay"] is None:
         del said["delay"], said["run_at"]
     return {"queue": queue.name, "notify": given.get("notify", True), **said}
