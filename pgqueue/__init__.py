@@ -26,6 +26,7 @@ from pgqueue.job import Job, current_job
 from pgqueue.middleware import JobContext, Middleware
 from pgqueue.processor import Processors
 from pgqueue.queue import Queue
+from pgqueue.topic import Topic
 
 # A producer never needs the worker, and a worker of another driver never needs psycopg: both
 # load on first use. Type checkers see them here.
@@ -69,6 +70,7 @@ __all__ = [
     "RetryAfter",
     "SchemaError",
     "Snooze",
+    "Topic",
     "Unavailable",
     "UnsupportedOption",
     "Worker",

@@ -13,7 +13,7 @@ import pgqueue
 PUBLIC = """
     WIRE_FORMAT_VERSION Abort AttemptEnded AttemptStarted BackendError Backoff Config ConfigError
     Job JobContext LeaseLost Middleware PayloadError PgqueueError Postgres Processors Queue
-    RegistrationError Rejected RetryAfter SchemaError Snooze Unavailable UnsupportedOption
+    RegistrationError Rejected RetryAfter SchemaError Snooze Topic Unavailable UnsupportedOption
     Worker WorkerChanged current_job exponential fixed listed
 """.split()  # noqa: SIM905
 

@@ -16,7 +16,7 @@ from pgqueue.host import Resolver
 from pgqueue.middleware import JobContext, Middleware
 from pgqueue.policy import Limits
 from pgqueue.processor import Address, Processor, Processors, reachable
-from pgqueue.seam import Driver, JobSource, Stop
+from pgqueue.seam import Driver, JobSource, Stop, Subscribing
 from pgqueue.worker import journal
 from pgqueue.worker.announce import announce
 from pgqueue.worker.dispatcher import Dispatcher
@@ -112,6 +112,7 @@ class Worker:
         """Work until `stop` is set, then stop in order."""
         label = f"{socket.gethostname()[:20]}:{os.getpid()}:{secrets.token_hex(3)}"
         async with self.driver.source(self._queues, label) as source:
+            await self._subscribe(source)
             parts = self._wire(source, label)
             served = [
                 one
@@ -124,6 +125,12 @@ class Worker:
                 await self._work(parts, label, stop)
             finally:
                 announce(self.events, WorkerChanged(label, "stopped"))
+
+    async def _subscribe(self, source: JobSource) -> None:
+        """Tell the storage of every included topic, also those whose queues are not served here."""
+        pairs = {(one.topic, one.queue) for one in self._registry.values() if one.topic}
+        if pairs and isinstance(source, Subscribing):
+            await source.subscribe(pairs)
 
     def _wire(self, source: JobSource, label: str) -> _Parts:
         config, registry = self.driver.config, self._registry
