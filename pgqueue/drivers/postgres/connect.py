@@ -61,13 +61,15 @@ def blocking_pool(
     config: Config, application: str, size: int
 ) -> ConnectionPool[psycopg.Connection[Any]]:
     """Make the same pool for threads, not yet open."""
+    patience = config.connect_timeout.total_seconds()
     return ConnectionPool(
         conninfo(config, application),
         kwargs={"autocommit": True},
         min_size=0,
         max_size=size,
-        timeout=config.connect_timeout.total_seconds(),
+        timeout=patience,
         name=f"{application}:threads",
+        reconnect_timeout=patience,
         open=False,
     )
 
