@@ -5,7 +5,7 @@ A driver needs this module and nothing else of pgqueue; this module needs only t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
@@ -25,6 +25,7 @@ __all__ = [
     "Delivery",
     "Done",
     "Driver",
+    "InlineDriver",
     "JobProducer",
     "JobSource",
     "Json",
@@ -34,6 +35,7 @@ __all__ = [
     "PayloadError",
     "Release",
     "Retry",
+    "RunNow",
     "Said",
     "Scope",
     "Settlement",
@@ -183,6 +185,19 @@ class Driver(Protocol):
 
     def source(self, queues: Sequence[str], worker: str) -> JobSource:
         """Make the storage's face for one worker, which serves `queues`."""
+        ...
+
+
+RunNow = Callable[[Delivery], Awaitable[bool]]
+"""Runs a delivery to its end and raises what its handler raised; False if nobody processes it."""
+
+
+@runtime_checkable
+class InlineDriver(Protocol):
+    """A driver that runs its jobs inside the push, by what a worker lends it when it is made."""
+
+    def attach(self, run: RunNow) -> None:
+        """Take what runs the jobs of one worker's processors."""
         ...
 
 

@@ -28,6 +28,7 @@ SHARED_IN_WORKER = (
     "loan",
     "service",
     "slots",
+    "until",
 )
 # The folders of level 3; everything else directly in pgqueue/ is level 0.
 EXTRAS = ("devserver", "testing", "integrations", "telemetry", "web")

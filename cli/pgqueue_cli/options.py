@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pgqueue_cli.logs import Format, Level
+
 Application = Annotated[
     str | None,
     typer.Argument(
@@ -34,3 +36,34 @@ Dsn = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON Lines, for programs.")]
+
+Queues = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--queue", metavar="A,B", help="Only these queues, the first emptied before the next."
+    ),
+]
+Concurrency = Annotated[
+    int | None,
+    typer.Option("--concurrency", "-c", min=1, metavar="N", help="How many jobs may run at once."),
+]
+LogLevel = Annotated[Level, typer.Option(help="The least level that is logged.")]
+LogFormat = Annotated[Format, typer.Option(help="How the log is written.")]
+
+# When a worker stops by itself.
+Once = Annotated[bool, typer.Option("--once", help="Run one job, if there is one, and stop.")]
+StopWhenEmpty = Annotated[
+    bool, typer.Option("--stop-when-empty", help="Stop when nothing is claimable and nothing runs.")
+]
+WaitDelayed = Annotated[
+    bool,
+    typer.Option(
+        "--wait-delayed", help="With --stop-when-empty: not while jobs wait for their time."
+    ),
+]
+MaxJobs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after N jobs.")]
+MaxTime = Annotated[str | None, typer.Option(metavar="T", help="Stop after a time, such as 1h.")]
+Memory = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="MIB", help="Stop when the process has used so much memory."),
+]

@@ -16,17 +16,19 @@ from pgqueue.host import Resolver
 from pgqueue.middleware import JobContext, Middleware
 from pgqueue.policy import Limits
 from pgqueue.processor import Address, Processor, Processors, reachable
-from pgqueue.seam import Driver, JobSource, Stop, Subscribing
+from pgqueue.seam import Delivery, Driver, InlineDriver, JobSource, Stop, Subscribing
 from pgqueue.worker import journal
 from pgqueue.worker.announce import announce
 from pgqueue.worker.dispatcher import Dispatcher
 from pgqueue.worker.executors import Executors
 from pgqueue.worker.fetcher import Appetite, Fetcher
+from pgqueue.worker.inline import Inline
 from pgqueue.worker.keeper import Keeper
 from pgqueue.worker.runner import Runner
 from pgqueue.worker.service import first, supervise
 from pgqueue.worker.settler import Settler
 from pgqueue.worker.slots import Slots
+from pgqueue.worker.until import Until
 
 __all__ = ["Worker"]
 
@@ -47,6 +49,12 @@ class _Services(NamedTuple):
     fetching: asyncio.Task[None]
     settling: asyncio.Task[None]
     keeping: asyncio.Task[None]
+
+    @property
+    def sound(self) -> bool:
+        """Whether none of them has failed; only the fetcher ends by itself."""
+        ended = self.fetching.done() and self.fetching.exception() is not None
+        return not (ended or self.settling.done() or self.keeping.done())
 
 
 class Worker:
@@ -83,8 +91,12 @@ class Worker:
         self._total = concurrency or driver.config.concurrency
         self._registry: Mapping[Address, Processor] = {}
         self._queues: Sequence[str] = ()
+        self._until = Until()
         self._draining = asyncio.Event()
         self._releasing = asyncio.Event()
+        self._inline: Inline | None = None
+        if isinstance(driver, InlineDriver):
+            driver.attach(self._run_now)
 
     def stop(self) -> None:
         """Claim no more and let attempts finish; called again, release them at once."""
@@ -92,13 +104,15 @@ class Worker:
             self._releasing.set()
         self._draining.set()
 
-    async def run(self) -> None:
+    async def run(self, until: Until | None = None) -> None:
         """Work until `stop` is called, then stop in order; cancelling it stops it at once.
 
+        With `until` it also stops by itself, and then lets what runs finish, however long.
         Raises RegistrationError for contradicting processors, `Unavailable` when the database
         cannot be reached within `connect_timeout`, `SchemaError` when its schema does not fit.
         """
         await self.configure()
+        self._until = until or Until()
         await self.serve(self._draining)
 
     async def configure(self) -> None:
@@ -126,6 +140,23 @@ class Worker:
             finally:
                 announce(self.events, WorkerChanged(label, "stopped"))
 
+    async def _run_now(self, delivery: Delivery) -> bool:
+        if self._inline is None:
+            await self.configure()
+            self._inline = Inline(
+                self.driver.source((), "inline"),
+                self._registry,
+                configured=self._limits(),
+                middleware=self.middleware,
+                context=self.context,
+                listeners=self.events,
+            )
+        return await self._inline.run(delivery)
+
+    def _limits(self) -> Limits:
+        config = self.driver.config
+        return Limits(attempts=config.attempts, backoff=config.backoff, timeout=None)
+
     async def _subscribe(self, source: JobSource) -> None:
         """Tell the storage of every included topic, also those whose queues are not served here."""
         pairs = {(one.topic, one.queue) for one in self._registry.values() if one.topic}
@@ -136,7 +167,6 @@ class Worker:
         config, registry = self.driver.config, self._registry
         slots = Slots(self._total, registry.values())
         settler = Settler(source)
-        limits = Limits(attempts=config.attempts, backoff=config.backoff, timeout=None)
         executors = Executors(self._total)
         dispatcher = Dispatcher(executors, self.middleware, self.context)
         runner = Runner(
@@ -145,7 +175,7 @@ class Worker:
             slots,
             settler,
             dispatcher,
-            configured=limits,
+            configured=self._limits(),
             listeners=self.events,
         )
         appetite = Appetite(
@@ -158,7 +188,7 @@ class Worker:
         keeper = Keeper(
             source, runner.held, runner.lose, lease=config.lease, heartbeat=config.heartbeat
         )
-        fetcher = Fetcher(source, slots, appetite, runner.start)
+        fetcher = Fetcher(source, slots, appetite, runner.start, self._until)
         return _Parts(fetcher, runner, executors, settler, keeper)
 
     async def _work(self, parts: _Parts, label: str, stop: Stop) -> None:
@@ -167,8 +197,17 @@ class Worker:
             asyncio.create_task(supervise(parts.settler)),
             asyncio.create_task(supervise(parts.keeper)),
         )
+        time = self._until.time
         try:
-            await first(stop.wait(), *services)
+            await first(
+                stop.wait(), *services, within=None if time is None else time.total_seconds()
+            )
+            if not stop.is_set() and services.sound:
+                # By itself: nobody waits for it, so what runs may finish.
+                if not services.fetching.done():
+                    parts.fetcher.reason = "time is up"
+                parts.fetcher.stop()
+                await first(stop.wait(), self._finished(parts, services))
         except asyncio.CancelledError:
             self._releasing.set()
             raise
@@ -177,7 +216,13 @@ class Worker:
                 await self._stop(parts, services, label)
             finally:
                 await _end(*services)
-        journal.stopped(label, "released at once" if self._releasing.is_set() else "drained")
+        journal.stopped(
+            label, "released at once" if self._releasing.is_set() else parts.fetcher.reason
+        )
+
+    async def _finished(self, parts: _Parts, services: _Services) -> None:
+        await first(services.fetching)
+        await parts.runner.idle()
 
     async def _stop(self, parts: _Parts, services: _Services, label: str) -> None:
         grace = self.driver.config.shutdown_timeout.total_seconds()

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pgqueue.seam import Claim, Delivery, JobSource
 from pgqueue.worker.service import first
 from pgqueue.worker.slots import Slots
+from pgqueue.worker.until import Until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +42,15 @@ class Fetcher:
         slots: Slots,
         appetite: Appetite,
         start: Callable[[Delivery], None],
+        until: Until,
     ) -> None:
         self._source = source
         self._slots = slots
         self._appetite = appetite
         self._start = start
+        self._until = until
+        self._claimed = 0
+        self.reason = "drained"
         self._stopping = asyncio.Event()
         self._turn = 0
 
@@ -55,28 +60,48 @@ class Fetcher:
 
     async def run(self) -> None:
         """Claim while there is room, sleep while there is nothing."""
-        while not self._stopping.is_set():
+        while not self._stopping.is_set() and not self._enough():
             rooms = self._slots.rooms(self._order())
             if not rooms:
                 await first(self._slots.given(), self._stopping.wait())
                 continue
             claimed = await self._source.claim(self._claim(rooms))
             self._turn += 1
+            self._claimed += len(claimed)
             for delivery in claimed:
                 self._start(delivery)
             if not claimed and not self._stopping.is_set():
+                if self._nothing_left():
+                    self.reason = "nothing left"
+                    return
                 await self._idle(full=len(rooms) < len(self._appetite.queues))
+
+    def _enough(self) -> bool:
+        if self._until.left(self._claimed) == 0:
+            self.reason = f"{self._claimed} jobs claimed"
+        elif self._until.full:
+            self.reason = "memory used up"
+        else:
+            return False
+        return True
+
+    def _nothing_left(self) -> bool:
+        waits = self._until.delayed and self._source.delayed
+        return self._until.empty and self._slots.unused and not waits
 
     async def _idle(self, *, full: bool) -> None:
         reasons = [self._source.wait(self._appetite.poll_interval), self._stopping.wait()]
-        if full:  # a queue that had no room may have jobs, and nobody would ring for them
+        # A queue that had no room may have jobs, and nobody would ring for them; nor does anybody
+        # when the last attempt ends.
+        if full or (self._until.empty and not self._slots.unused):
             reasons.append(self._slots.given())
         await first(*reasons)
 
     def _claim(self, rooms: dict[str, int]) -> Claim:
+        left = self._until.left(self._claimed)
         return Claim(
             rooms=rooms,
-            limit=self._slots.free,
+            limit=self._slots.free if left is None else min(self._slots.free, left),
             token=secrets.randbits(63),
             lease=self._appetite.lease,
             worker=self._appetite.worker,

@@ -7,13 +7,15 @@ import os
 import signal
 from typing import Protocol
 
+from pgqueue.worker.until import Until
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stoppable(Protocol):
     """A worker, as far as its process is concerned."""
 
-    async def run(self) -> None:
+    async def run(self, until: Until | None = None) -> None:
         """Work until stopped."""
         ...
 
@@ -22,7 +24,7 @@ class Stoppable(Protocol):
         ...
 
 
-def run(worker: Stoppable) -> int:
+def run(worker: Stoppable, until: Until | None = None) -> int:
     """Run a worker in a loop of its own, and return the exit code of its process.
 
     The first SIGTERM or SIGINT drains (0), the second releases at once (128 + signal), a third
@@ -41,7 +43,7 @@ def run(worker: Stoppable) -> int:
     try:
         for number in _SIGNALS:
             loop.add_signal_handler(number, heed, number)
-        loop.run_until_complete(worker.run())
+        loop.run_until_complete(worker.run(until))
     finally:
         loop.close()
     return 128 + received[1] if len(received) > 1 else 0

@@ -12,7 +12,7 @@ class Slots:
     """Counts free slots. What is claimed always fits: nothing is hoarded."""
 
     def __init__(self, total: int, processors: Iterable[Processor]) -> None:
-        self._free = total
+        self._total = self._free = total
         self._by_address: dict[Address, int] = {}
         self._addresses: dict[str, list[Address]] = {}
         for processor in processors:
@@ -25,6 +25,11 @@ class Slots:
     def free(self) -> int:
         """How many more attempts the worker may run."""
         return self._free
+
+    @property
+    def unused(self) -> bool:
+        """Whether nothing runs, and every outcome is written."""
+        return self._free == self._total
 
     def rooms(self, queues: Sequence[str]) -> dict[str, int]:
         """Return how many jobs of each queue fit for certain, leaving out queues that are full.

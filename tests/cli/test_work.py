@@ -141,3 +141,31 @@ def test_a_schema_that_is_missing_stops_the_worker_with_the_command_to_run(
     assert ended.code == 3
     assert "run `pgqueue migrate`" in ended.err.splitlines()[-1]
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "left", "reason"),
+    [
+        (["--once"], 2, "1 jobs claimed"),
+        (["--max-jobs", "2"], 1, "2 jobs claimed"),
+        (["--stop-when-empty"], 0, "nothing left"),
+        (["--max-time", "300ms"], 0, "time is up"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_a_worker_that_ends_by_itself_leaves_with_0(
+    shell: Shell, conn: Connection, flags: list[str], left: int, reason: str
+) -> None:
+    """C40, E09: gracefully, with its reason in the log."""
+    for number in range(3):
+        shell.run("push", "quick", str(number))
+    with shell.running("work", "app:worker", *flags) as worker:
+        worker.until(f"stopped: {reason}")
+        assert worker.end() == 0
+    assert len(queues(conn)) == left
+
+
+def test_a_time_that_nobody_can_read_is_a_usage_error(shell: Shell) -> None:
+    ended = shell.run("work", "app:worker", "--max-time", "soon")
+    assert ended.code == 2
+    assert "--max-time: 'soon' is not a duration" in ended.err

@@ -21,6 +21,11 @@ class Alarm:
         now = monotonic()
         return now >= self._due or now >= self._asked + _STALE
 
+    @property
+    def pending(self) -> bool:
+        """Whether any job waits for a time."""
+        return self._due < float("inf")
+
     def set(self, next_in: float | None) -> None:
         """Learn from the database in how many seconds the next job is due, if any is."""
         self._asked = monotonic()

@@ -25,6 +25,7 @@ from pgqueue.seam import Claim, Delivery, Lease, Settlement
 
 CLAIM = load("claim", Delivery)
 EXTEND = load("extend", int)
+SUBSCRIBE = load("subscribe", bool)
 PROMOTE = load("promote", lambda moved, next_in, _: (moved, next_in))
 
 _PROMOTE_LIMIT = 500
@@ -64,6 +65,14 @@ class Source:
         await self._listener.close()
         await self._effects.close()
         await self._control.close()
+
+    async def subscribe(self, pairs: Collection[tuple[str, str]]) -> None:
+        """Keep subscriptions, each a topic and a queue, where every publisher finds them."""
+        topics, queues = [topic for topic, _ in pairs], [queue for _, queue in pairs]
+        statement = SUBSCRIBE.within(self._config.schema)
+        with translated():
+            async with self._control.connection() as conn:
+                await run(conn, statement, {"topics": topics, "queues": queues})
 
     async def claim(self, claim: Claim) -> Sequence[Delivery]:
         """Promote what is due, then lease from the cursors, or from the lanes' starts if due."""
@@ -141,6 +150,11 @@ class Source:
             await self._listener.open()
         except (psycopg.Error, Unavailable):
             self._listen_again = monotonic() + _DEGRADED_POLL
+
+    @property
+    def delayed(self) -> bool:
+        """Whether jobs of any queue wait for a time."""
+        return self._alarm.pending
 
     def transaction(self, lease: Lease) -> Scope[Any]:
         """Open a transaction whose commit completes the job, and which a lost lease undoes."""
