@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from pgqueue.config import Config
 from pgqueue.envelope import Envelope
@@ -39,6 +39,15 @@ class Producer:
         queue = lane(queue)
         values = [plain(checked(queue, one), where=queue.name) for one in payloads]
         return [await self.push_json(queue.name, value, **options) for value in values]
+
+    async def close(self) -> None:
+        """Let go of what the driver has opened, if anything."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
 
 def lane(queue: Queue[T] | str) -> Queue[T]:

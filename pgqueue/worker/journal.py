@@ -70,7 +70,7 @@ def lost(delivery: Delivery) -> None:
 
 def undecided(delivery: Delivery, error: BaseException) -> None:
     """Say that nobody knows whether a transaction has completed its job."""
-    jobs.error("job %d (%s): %s", delivery.id, address(delivery), error)
+    jobs.error("%s", error, extra={"queue": delivery.queue, "attempt": delivery.attempt})
 
 
 def begun(delivery: Delivery) -> None:
@@ -104,6 +104,17 @@ def ended(
         extra=fields,
     )
     _cause(delivery, outcome, fields)
+
+
+def handed_up(delivery: Delivery, error: BaseException) -> None:
+    """Say that a job failed inside its push."""
+    jobs.info(
+        "job %d (%s) raised %s, which its pusher gets; it is neither retried nor kept",
+        delivery.id,
+        address(delivery),
+        type(error).__name__,
+        extra={"queue": delivery.queue, "job_id": delivery.id, "attempt": delivery.attempt},
+    )
 
 
 def unknown(delivery: Delivery) -> None:

@@ -1,0 +1,67 @@
+"""The jobs of this process as one worker sees them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+
+from pgqueue.drivers.memory.store import Store
+from pgqueue.errors import LeaseLost, UnsupportedOption
+from pgqueue.outcome import Done
+from pgqueue.scope import Scope
+from pgqueue.seam import Claim, Delivery, Lease, Settlement
+
+
+class Source:
+    """Claims, settles and extends; opening and closing it costs nothing."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._heard = 0
+
+    async def __aenter__(self) -> Source:
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def claim(self, claim: Claim) -> Sequence[Delivery]:
+        """Lease due jobs, and remember what there was to see."""
+        self._heard = self._store.bell.rings
+        return self._store.claim(claim)
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Collection[int]:
+        """Write outcomes; return the ids whose lease still held."""
+        return {one.lease.job for one in settlements if self._store.settle(*one)}
+
+    async def extend(self, leases: Sequence[Lease], lease: timedelta) -> Collection[int]:
+        """Prolong leases from now; return the ids whose lease still held."""
+        seconds = lease.total_seconds()
+        return {one.job for one in leases if self._store.extend(one, seconds)}
+
+    async def wait(self, at_most: timedelta) -> None:
+        """Sleep until there is a change since the last claim, or a job is due."""
+        seconds = min(self._store.due_in(), at_most.total_seconds())
+        await self._store.bell.wait(self._heard, seconds)
+
+    def transaction(self, lease: Lease) -> Scope[None]:
+        """Complete the job at the end of the block; there is no database, so it gives None."""
+        return Scope(lambda: self._completing(lease), lambda: self._awaited(lease))
+
+    def connection(self) -> Scope[None]:
+        """Refuse: there is no database."""
+        raise UnsupportedOption(
+            "Memory has no database, so there is no job.connection(); open one of your own, or "
+            "use the Postgres driver"
+        )
+
+    @contextmanager
+    def _completing(self, lease: Lease) -> Iterator[None]:
+        yield
+        if not self._store.settle(lease, Done()):
+            raise LeaseLost(f"job {lease.job}: its lease was lost before the transaction ended")
+
+    @asynccontextmanager
+    async def _awaited(self, lease: Lease) -> AsyncIterator[None]:
+        with self._completing(lease):
+            yield
