@@ -26,15 +26,23 @@ from pgqueue.job import Job, current_job
 from pgqueue.middleware import JobContext, Middleware
 from pgqueue.processor import Processors
 from pgqueue.queue import Queue
+from pgqueue.seam import JobProducer
 from pgqueue.topic import Topic
 
 # A producer never needs the worker, and a worker of another driver never needs psycopg: both
 # load on first use. Type checkers see them here.
 if TYPE_CHECKING:
+    from pgqueue.drivers.memory import Memory
     from pgqueue.drivers.postgres import Postgres
+    from pgqueue.drivers.sync import Sync
     from pgqueue.worker import Worker
 
-_ON_FIRST_USE = {"Postgres": "pgqueue.drivers.postgres", "Worker": "pgqueue.worker"}
+_ON_FIRST_USE = {
+    "Memory": "pgqueue.drivers.memory",
+    "Postgres": "pgqueue.drivers.postgres",
+    "Sync": "pgqueue.drivers.sync",
+    "Worker": "pgqueue.worker",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -58,7 +66,9 @@ __all__ = [
     "ConfigError",
     "Job",
     "JobContext",
+    "JobProducer",
     "LeaseLost",
+    "Memory",
     "Middleware",
     "PayloadError",
     "PgqueueError",
@@ -70,6 +80,7 @@ __all__ = [
     "RetryAfter",
     "SchemaError",
     "Snooze",
+    "Sync",
     "Topic",
     "Unavailable",
     "UnsupportedOption",

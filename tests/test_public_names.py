@@ -11,10 +11,11 @@ import pytest
 import pgqueue
 
 PUBLIC = """
-    WIRE_FORMAT_VERSION Abort AttemptEnded AttemptStarted BackendError Backoff Config ConfigError
-    Job JobContext LeaseLost Middleware PayloadError PgqueueError Postgres Processors Queue
-    RegistrationError Rejected RetryAfter SchemaError Snooze Topic Unavailable UnsupportedOption
-    Worker WorkerChanged current_job exponential fixed listed
+    WIRE_FORMAT_VERSION Abort AttemptEnded AttemptStarted BackendError Backoff Config
+    ConfigError Job JobContext JobProducer LeaseLost Memory Middleware PayloadError PgqueueError
+    Postgres Processors Queue RegistrationError Rejected RetryAfter SchemaError Snooze Sync
+    Topic Unavailable UnsupportedOption Worker WorkerChanged current_job exponential fixed
+    listed
 """.split()  # noqa: SIM905
 
 
