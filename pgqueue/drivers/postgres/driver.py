@@ -8,9 +8,11 @@ from typing import Any, TypeVar, Unpack, overload
 
 import psycopg
 
+from pgqueue.audience import Audience
 from pgqueue.config import Config
 from pgqueue.drivers.postgres import connect, push
 from pgqueue.drivers.postgres.failures import translated
+from pgqueue.drivers.postgres.publish import Publisher
 from pgqueue.drivers.postgres.push import PushOptions
 from pgqueue.drivers.postgres.source import Source
 from pgqueue.drivers.postgres.statement import run
@@ -23,7 +25,7 @@ Blocking = psycopg.Connection[Any]
 Async = psycopg.AsyncConnection[Any]
 
 
-class Postgres:
+class Postgres(Publisher):
     """Jobs in PostgreSQL: pushed in the caller's transaction, durable once that commits.
 
     Making one does no I/O. Settings are those of `Config`, as keywords or `PGQUEUE_…`.
@@ -33,6 +35,7 @@ class Postgres:
         pinned: dict[str, Any] = settings if dsn is None else settings | {"dsn": dsn}
         self.config = Config.load(**pinned)
         self._pool: connect.Pool | None = None
+        self._audience = Audience()
         self._opening = asyncio.Lock()
 
     def __repr__(self) -> str:
