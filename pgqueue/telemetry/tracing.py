@@ -65,7 +65,7 @@ class Tracing:
         pushed = _extracted(job.carrier)
         producer = trace.get_current_span(pushed).get_span_context()
         first = job.attempt == 1 and self._correlation == "link-retries"
-        if first or self._correlation == "parent" or not producer.is_valid:
+        if first or self._correlation == "parent":
             return pushed, ()
         return trace.set_span_in_context(INVALID_SPAN, pushed), [Link(producer)]
 

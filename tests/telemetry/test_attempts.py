@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 import pytest
 from opentelemetry import baggage, context
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanKind, StatusCode, Tracer
+from opentelemetry.trace import INVALID_SPAN, SpanKind, StatusCode, Tracer, get_current_span
 from psycopg.types.json import Jsonb
 
 from pgqueue import ConfigError, Job, Postgres, Processors, Queue, Worker, fixed
@@ -211,6 +212,29 @@ async def test_a_malformed_context_costs_the_correlation_and_not_the_job(
     (span,) = consumed(exporter)
     assert (parent(span), links(span)) == (None, [])
     assert span.status.status_code is StatusCode.UNSET
+
+
+async def test_what_runs_around_the_span_is_not_inside_it(
+    pg: Postgres, conn: Connection, exporter: InMemorySpanExporter, provider: TracerProvider
+) -> None:
+    processors = Processors()
+    seen = []
+
+    async def around(job: Job[Any], call_next: Callable[[], Awaitable[None]]) -> None:
+        await call_next()
+        seen.append(get_current_span())
+
+    @processors.process(MAIL)
+    async def send(job: str) -> None:
+        seen.append(get_current_span())
+
+    pg.push(MAIL, "ada", on=conn)
+    tracing = Tracing(tracer_provider=provider)
+    async with running(Worker(pg, include=[processors], middleware=[around, tracing])):
+        await drained(conn)
+    (span,) = consumed(exporter)
+    inside, outside = seen
+    assert (place(inside), outside) == (place(span), INVALID_SPAN)
 
 
 def test_an_unknown_correlation_is_refused() -> None:
