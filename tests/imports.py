@@ -17,6 +17,7 @@ HOMES = {
     "rich": ("cli/",),
     "alembic": ("migrations/",),
     "sqlalchemy": ("migrations/",),
+    "opentelemetry": ("pgqueue/telemetry/",),
 }
 # Parts of the worker that others are handed or read from; all the rest only meet in `Worker`.
 SHARED_IN_WORKER = (
