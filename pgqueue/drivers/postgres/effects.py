@@ -55,31 +55,32 @@ class Effects:
         """Open a transaction whose commit completes the job, and which a lost lease undoes."""
         return Scope(lambda: self._in_thread(lease), lambda: self._on_loop(lease))
 
+    # Whether a commit happened is asked after the broken connection is back in its pool: when the
+    # server restarts, every connection may be such a one.
+
     @contextlib.asynccontextmanager
     async def _on_loop(self, lease: Lease) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         committing = False
-        async with self._async.connection() as conn:
-            try:
-                async with conn.transaction():
-                    yield conn
-                    _check(lease, await run(conn, self._complete, leased([lease])))
-                    committing = True
-            except psycopg.Error as error:
-                if not committing or not lost_connection(error) or await self._holds(lease):
-                    raise
+        try:
+            async with self._async.connection() as conn, conn.transaction():
+                yield conn
+                _check(lease, await run(conn, self._complete, leased([lease])))
+                committing = True
+        except psycopg.Error as error:
+            if not committing or not lost_connection(error) or await self._holds(lease):
+                raise
 
     @contextlib.contextmanager
     def _in_thread(self, lease: Lease) -> Iterator[psycopg.Connection[Any]]:
         committing = False
-        with self._opened().connection() as conn:
-            try:
-                with conn.transaction():
-                    yield conn
-                    _check(lease, run(conn, self._complete, leased([lease])))
-                    committing = True
-            except psycopg.Error as error:
-                if not committing or not lost_connection(error) or self._holds_in_thread(lease):
-                    raise
+        try:
+            with self._opened().connection() as conn, conn.transaction():
+                yield conn
+                _check(lease, run(conn, self._complete, leased([lease])))
+                committing = True
+        except psycopg.Error as error:
+            if not committing or not lost_connection(error) or self._holds_in_thread(lease):
+                raise
 
     def _opened(self) -> Blocking:
         self._blocking.open()  # only now, for it starts threads; a second call does nothing
@@ -95,10 +96,10 @@ class Effects:
         While the lease lasts nobody else can have removed the job: if it is gone, we did.
         """
         deadline = monotonic() + self._config.lease.total_seconds() / 2
-        while monotonic() < deadline:
+        while (left := deadline - monotonic()) > 0:
             try:
-                async with self._async.connection() as conn:
-                    found = await run(conn, self._hold, {"id": lease.job, "token": lease.token})
+                async with self._async.connection(timeout=left) as conn:
+                    found = await run(conn, self._hold, {"id": lease.job})
                 return bool(found)
             except (psycopg.Error, TimeoutError):
                 await asyncio.sleep(_PAUSE)

@@ -1,2 +1,3 @@
--- Tell whether an attempt's job is still there with its lease, once any transaction that ends it is over.
-select id from pgqueue.jobs where id = :id and lease = :token for key share
+-- Tell whether a job is still there, and refuse to while a transaction that may end it goes on.
+-- Whatever its lease: a job that somebody claimed meanwhile was not completed either.
+select id from pgqueue.jobs where id = :id for key share nowait
