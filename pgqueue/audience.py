@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from pgqueue.errors import RegistrationError
@@ -48,3 +50,35 @@ class Audience:
                 "listeners are included here; call include(processors) before"
             )
         return inline, topic
+
+
+class Including:
+    """What every producer has that tells several at once: it knows who listens in its process."""
+
+    @cached_property
+    def audience(self) -> Audience:
+        """Who was included."""
+        return Audience()
+
+    def include(self, *sets: Processors) -> None:
+        """Know the subscribers and listeners of these sets; making a Worker with them does it."""
+        self.audience.include(*sets)
+
+
+async def tell(inline: Sequence[Told], event: object) -> None:
+    """Call inline listeners, one after the other."""
+    for one in inline:
+        answer = one.call(event)
+        if inspect.isawaitable(answer):
+            await answer
+
+
+def tell_blocking(inline: Sequence[Told], event: object) -> None:
+    """Call inline listeners where nothing can be awaited; TypeError, and no call, if one has to."""
+    if waiting := [one.label for one in inline if one.is_async]:
+        raise TypeError(
+            f"{type(event).__qualname__} is dispatched on a blocking connection, but its listener "
+            f"{waiting[0]} is async: dispatch it in async code, or give that listener a queue"
+        )
+    for one in inline:
+        one.call(event)

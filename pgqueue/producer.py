@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, Self, TypeVar
 
+from pgqueue.audience import Including, tell
 from pgqueue.config import Config
 from pgqueue.envelope import Envelope
 from pgqueue.errors import PayloadError, Rejected
 from pgqueue.payload import Codec, encode, plain
+from pgqueue.plain import Json
 from pgqueue.queue import Queue
 from pgqueue.sealing import refuse_sealed, wrap
-from pgqueue.seam import JobProducer
+from pgqueue.topic import Topic, refuse_name
 from pgqueue.tracecontext import Carrier
 
 T = TypeVar("T")
 
 
-class Producer:
-    """Gives a class that has `push_json` the typed `push` and `push_many`.
+class Producer(Including, ABC):
+    """Gives a class that has `push_json` typed pushes, topics and events.
 
     Which options there are, and what a push returns, is the driver's own business.
     """
 
-    async def push(self: JobProducer, queue: Queue[T] | str, payload: T, **options: Any) -> Any:
+    @abstractmethod
+    async def push_json(self, queue: str, payload: Json, /, **options: Any) -> Any:
+        """Push a JSON value as one job; the only method that a driver has to have."""
+
+    async def push(self, queue: Queue[T] | str, payload: T, **options: Any) -> Any:
         """Push one job; TypeError for what the queue does not carry."""
         queue = lane(queue)
         value = plain(checked(queue, payload), where=queue.name)
         return await self.push_json(queue.name, value, **options)
 
     async def push_many(
-        self: JobProducer, queue: Queue[T] | str, payloads: Iterable[T], **options: Any
+        self, queue: Queue[T] | str, payloads: Iterable[T], **options: Any
     ) -> list[Any]:
         """Push a job for each payload, in their order; all of them share the options.
 
@@ -39,6 +46,29 @@ class Producer:
         queue = lane(queue)
         values = [plain(checked(queue, one), where=queue.name) for one in payloads]
         return [await self.push_json(queue.name, value, **options) for value in values]
+
+    async def publish(self, topic: Topic[T] | str, data: T, **options: Any) -> list[Any]:
+        """Push a copy to the queue of each subscriber that was included in this process.
+
+        While there is none, the message goes to the plain queue of the topic's name. The copies'
+        jobs have that name, so the driver has to have the option `name`.
+        """
+        told: Topic[Any] = Topic(topic) if isinstance(topic, str) else topic
+        refuse_name(told, options)
+        queues = self.audience.queues(told.name) or [told.name]
+        return [
+            await self.push(Queue(one, told.type), data, name=told.name, **options)
+            for one in queues
+        ]
+
+    async def dispatch(self, event: object) -> list[Any]:
+        """Call an event's inline listeners, then publish it on its class's topic.
+
+        An error of an inline listener is raised here, and nothing is pushed.
+        """
+        inline, topic = self.audience.of_event(event)
+        await tell(inline, event)
+        return await self.publish(topic, event) if topic else []
 
     async def close(self) -> None:
         """Let go of what the driver has opened, if anything."""

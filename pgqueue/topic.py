@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, overload
 
-from pgqueue.errors import RegistrationError
+from pgqueue.errors import RegistrationError, UnsupportedOption
 from pgqueue.queue import Queue, checked_name, queue_name
 
 T = TypeVar("T")
@@ -36,6 +37,14 @@ class Topic(Generic[T]):
     def queue(self) -> Queue[T]:
         """The plain queue where its messages wait while nobody has subscribed."""
         return Queue(self.name, self.type)
+
+
+def refuse_name(topic: Topic[Any], options: Container[str]) -> None:
+    """Raise UnsupportedOption if a publish names its jobs, whose name is the topic's."""
+    if "name" in options:
+        raise UnsupportedOption(
+            f"publish on {topic.name}: its jobs have the topic's name; leave out name"
+        )
 
 
 def event_topic(kind: builtins.type[T]) -> Topic[T]:

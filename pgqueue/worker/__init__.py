@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
 from typing import NamedTuple
 
+from pgqueue.audience import Including
 from pgqueue.errors import ConfigError, RegistrationError
 from pgqueue.events import Listener, WorkerChanged
 from pgqueue.host import Resolver
@@ -97,6 +98,8 @@ class Worker:
         self._inline: Inline | None = None
         if isinstance(driver, InlineDriver):
             driver.attach(self._run_now)
+        if isinstance(driver, Including):
+            driver.include(*self.include)
 
     def stop(self) -> None:
         """Claim no more and let attempts finish; called again, release them at once."""

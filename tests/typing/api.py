@@ -13,7 +13,7 @@ from typing import Any, TypedDict, assert_type
 
 import psycopg
 
-from pgqueue import Job, Postgres, Processors, Queue, exponential
+from pgqueue import Job, Postgres, Processors, Queue, Topic, exponential
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Clip(TypedDict):
 AUDIO = Queue("audio", Transcode)
 CLIPS = Queue("clips", Clip)
 ANYTHING = Queue("anything")
+SONGS = Topic("song.added", Transcode)
 SONG = Transcode("a.mp3")
 
 assert_type(AUDIO, Queue[Transcode])
@@ -86,6 +87,19 @@ def push_wrong(pg: Postgres, conn: psycopg.Connection[Any]) -> None:
     pg.push(AUDIO, Invoice(1))  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
     pg.push(AUDIO, SONG, on="dsn")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
     pg.push(7, SONG, on=conn)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+async def publish(pg: Postgres, conn: psycopg.Connection[Any]) -> None:
+    """A topic carries one type, and the connection colours the call."""
+    assert_type(SONGS.queue, Queue[Transcode])
+    assert_type(pg.publish(SONGS, SONG, on=conn, delay="5m"), list[int])
+    assert_type(await pg.publish(SONGS, SONG), list[int])
+    assert_type(await pg.publish("song.added", {"file": "a"}), list[int])
+    assert_type(pg.dispatch(SONG, on=conn), list[int])
+    assert_type(await pg.dispatch(SONG), list[int])
+    pg.publish(SONGS, Invoice(1), on=conn)  # type: ignore[misc]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    pg.publish(AUDIO, SONG, on=conn)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    pg.push(SONGS, SONG, on=conn)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 processors = Processors()
@@ -174,4 +188,30 @@ def with_an_unknown_option(job: Transcode) -> None:
 
 @processors.process("audio", concurrency="5")  # type: ignore[call-overload, untyped-decorator]  # pyright: ignore[reportArgumentType, reportCallIssue]
 def with_an_option_of_another_type(job: Transcode) -> None:
+    """Must be refused."""
+
+
+@processors.subscribe(SONGS, queue="index", attempts=3)
+async def subscriber(job: Job[Transcode]) -> None:
+    """Receives the topic's type."""
+
+
+@processors.listen(Transcode)
+@processors.listen(Transcode, queue="index", timeout="5s")
+def listener(event: Transcode) -> None:
+    """Hears it twice, each time in its own way."""
+
+
+@processors.subscribe(SONGS, queue="index")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+async def subscriber_of_another_type(event: Invoice) -> None:
+    """Must be refused."""
+
+
+@processors.subscribe(SONGS)  # type: ignore[call-overload, untyped-decorator]  # pyright: ignore[reportCallIssue]
+async def subscriber_without_a_queue(event: Transcode) -> None:
+    """Must be refused."""
+
+
+@processors.listen(Transcode)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+def listener_of_another_type(event: Invoice) -> None:
     """Must be refused."""

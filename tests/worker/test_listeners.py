@@ -46,12 +46,12 @@ async def test_an_event_reaches_the_inline_listener_now_and_the_queued_ones_as_j
     async def audit(job: Job[OrderPaid]) -> None:
         await ran.put((job.queue, job.topic, job.payload.order))
 
-    pg.include(processors)
+    worker = Worker(pg, include=[processors])
     ids = await pg.dispatch(OrderPaid(7))
     assert heard == [("inline", OrderPaid(7))]
     assert len(ids) == 2
     assert conn.execute(QUEUES).fetchall() == [("audit", "order.paid"), ("mails", "order.paid")]
-    async with running(Worker(pg, include=[processors])):
+    async with running(worker):
         found = {await soon(ran.get()), await soon(ran.get())}
         await drained(conn)
     assert found == {("mails", "order.paid", 7), ("audit", "order.paid", 7)}

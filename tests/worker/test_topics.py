@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,13 +35,20 @@ COPIES = "select id, queue, name, envelope from pgqueue.jobs order by queue"
 SUBSCRIPTIONS = "select topic, queue from pgqueue.subscriptions order by topic, queue"
 
 
+@pytest.fixture
+async def elsewhere(dsn: str) -> AsyncIterator[Postgres]:
+    """A producer that has no subscribers in its process."""
+    async with Postgres(dsn) as driver:
+        yield driver
+
+
 async def started(conn: Connection, *pairs: tuple[str, str]) -> None:
     """Wait until the workers have registered these subscriptions."""
     await eventually(lambda: conn.execute(SUBSCRIPTIONS).fetchall(), sorted(pairs))
 
 
 async def test_a_subscriber_receives_what_is_published_elsewhere(
-    pg: Postgres, conn: Connection, processors: Processors
+    pg: Postgres, elsewhere: Postgres, conn: Connection, processors: Processors
 ) -> None:
     """D01, D02, D05: publisher and subscriber share the database and the topic."""
     seen = asyncio.Queue[Job[UserCreated]]()
@@ -52,7 +60,7 @@ async def test_a_subscriber_receives_what_is_published_elsewhere(
     async with running(Worker(pg, include=[processors])):
         await started(conn, ("user.created", "mails"))
         carrier = {"traceparent": TRACE, "baggage": "tenant=7"}
-        ids = await pg.publish(USER_CREATED, UserCreated(7), carrier=carrier)
+        ids = await elsewhere.publish(USER_CREATED, UserCreated(7), carrier=carrier)
         job = await soon(seen.get())
     assert [job.id] == ids
     assert (job.topic, job.queue, job.payload) == ("user.created", "mails", UserCreated(7))
@@ -60,7 +68,7 @@ async def test_a_subscriber_receives_what_is_published_elsewhere(
 
 
 async def test_each_subscriber_handles_a_message_once_whatever_its_replicas(
-    dsn: str, pg: Postgres, conn: Connection
+    pg: Postgres, elsewhere: Postgres, conn: Connection
 ) -> None:
     """D03, A03: two subscribers with three replicas each."""
     handled: list[tuple[str, int]] = []
@@ -78,7 +86,7 @@ async def test_each_subscriber_handles_a_message_once_whatever_its_replicas(
             group.create_task(worker.run())
         await started(conn, ("user.created", "mails"), ("user.created", "audit"))
         for number in range(20):
-            assert len(await pg.publish(USER_CREATED, UserCreated(number))) == 2
+            assert len(await elsewhere.publish(USER_CREATED, UserCreated(number))) == 2
         await drained(conn)
         for worker in workers:
             worker.stop()
@@ -101,9 +109,9 @@ async def test_the_copies_fail_and_die_separately_each_by_its_own_policy(
     @processors.subscribe(USER_CREATED, queue="search")
     async def index(event: UserCreated) -> None: ...
 
-    pg.include(processors)
+    worker = Worker(pg, include=[processors])
     await pg.publish(USER_CREATED, UserCreated(1))
-    async with running(Worker(pg, include=[processors])):
+    async with running(worker):
         await drained(conn)
     rows = conn.execute(
         "select queue, name, attempt, failures -> -1 ->> 'error' from pgqueue.dead_jobs"
@@ -132,9 +140,9 @@ async def test_a_redriven_copy_goes_back_to_its_subscriber_alone(
     async def audit(job: Job[UserCreated]) -> None:
         await seen.put((job.queue, job.topic))
 
-    pg.include(processors)
+    worker = Worker(pg, include=[processors])
     await pg.publish(USER_CREATED, UserCreated(1))
-    async with running(Worker(pg, include=[processors])):
+    async with running(worker):
         assert await soon(seen.get()) == ("audit", "user.created")
         await eventually(lambda: census(conn), {"dead": 1})
         broken = False

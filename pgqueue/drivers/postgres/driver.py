@@ -8,7 +8,6 @@ from typing import Any, TypeVar, Unpack, overload
 
 import psycopg
 
-from pgqueue.audience import Audience
 from pgqueue.config import Config
 from pgqueue.drivers.postgres import connect, push
 from pgqueue.drivers.postgres.failures import translated
@@ -35,7 +34,6 @@ class Postgres(Publisher):
         pinned: dict[str, Any] = settings if dsn is None else settings | {"dsn": dsn}
         self.config = Config.load(**pinned)
         self._pool: connect.Pool | None = None
-        self._audience = Audience()
         self._opening = asyncio.Lock()
 
     def __repr__(self) -> str:

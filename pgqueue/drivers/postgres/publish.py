@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, Unpack, overload
 
 import psycopg
 
-from pgqueue.audience import Audience, Told
+from pgqueue.audience import Including, Told, tell, tell_blocking
 from pgqueue.config import Config
 from pgqueue.drivers.postgres import push
 from pgqueue.drivers.postgres.failures import translated
 from pgqueue.drivers.postgres.push import PushOptions
 from pgqueue.drivers.postgres.statement import load, run
-from pgqueue.errors import UnsupportedOption
-from pgqueue.processor import Processors
-from pgqueue.topic import Topic
+from pgqueue.topic import Topic, refuse_name
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -29,15 +26,10 @@ PUBLISH = load("publish", int)
 PUBLISH_SCHEDULED = load("publish_scheduled", int)
 
 
-class Publisher(ABC):
+class Publisher(Including, ABC):
     """The part of the driver that tells several at once."""
 
     config: Config
-    _audience: Audience
-
-    def include(self, *sets: Processors) -> None:
-        """Know the subscribers and listeners of these sets, also before any worker has started."""
-        self._audience.include(*sets)
 
     @overload
     def publish(
@@ -90,43 +82,27 @@ class Publisher(ABC):
         An error of an inline listener is raised here, and nothing is pushed. On a blocking
         connection they have to be plain functions; nothing is called when one is not.
         """
-        inline, topic = self._audience.of_event(event)
+        inline, topic = self.audience.of_event(event)
         if isinstance(on, psycopg.Connection):
-            _refuse_async(inline, event)
-            for one in inline:
-                one.call(event)
+            tell_blocking(inline, event)
             return self.publish(topic, event, on=on) if topic else []
         return self._dispatched(inline, event, topic, on)
 
     async def _dispatched(
         self, inline: Sequence[Told], event: object, topic: Topic[Any] | None, on: Async | None
     ) -> list[int]:
-        for one in inline:
-            answer = one.call(event)
-            if inspect.isawaitable(answer):
-                await answer
+        await tell(inline, event)
         return await self.publish(topic, event, on=on) if topic else []
 
     def _parameters(self, topic: Topic[Any], data: object, options: PushOptions) -> dict[str, Any]:
-        if "name" in options:
-            raise UnsupportedOption(
-                f"publish on {topic.name}: its jobs have the topic's name; leave out name"
-            )
+        refuse_name(topic, options)
         lane = topic.queue
         return push.parameters(lane, options) | {
             "topic": topic.name,
-            "known": self._audience.queues(topic.name),
+            "known": self.audience.queues(topic.name),
             "envelope": push.sealed(lane, data, self.config, options.get("carrier")),
         }
 
     @abstractmethod
     async def _on(self, conn: Async | None, work: Callable[[Async], Awaitable[R]]) -> R:
         """Do work on a connection, or on one of the driver's own."""
-
-
-def _refuse_async(inline: Sequence[Told], event: object) -> None:
-    if waiting := [one.label for one in inline if one.is_async]:
-        raise TypeError(
-            f"{type(event).__qualname__} is dispatched on a blocking connection, but its listener "
-            f"{waiting[0]} is async: dispatch it in async code, or give that listener a queue"
-        )
