@@ -86,5 +86,11 @@ def declared(lane: Queue[Any], options: Options) -> dict[str, Any]:
         "condition": options.get("condition"),
         "transactional": options.get("transactional", False),
         "topic": None,
-        "aliases": tuple(checked_name(one, "job") for one in options.get("aliases", ())),
+        "aliases": _names(options.get("aliases", ())),
     }
+
+
+def _names(aliases: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(aliases, str):
+        raise TypeError(f"aliases is the text {aliases!r:.60}; give a list of names")
+    return tuple(checked_name(one, "job") for one in aliases)
