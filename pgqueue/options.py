@@ -12,7 +12,7 @@ from pgqueue.backoff import Backoff
 from pgqueue.durations import Duration
 from pgqueue.errors import ConfigError, UnsupportedOption
 from pgqueue.policy import Policy
-from pgqueue.queue import checked_name
+from pgqueue.queue import checked_name, queue_name
 from pgqueue.tracecontext import Carrier
 
 
@@ -56,10 +56,11 @@ class Said(NamedTuple):
 def read_options(
     queue: str, options: Mapping[str, Any], *, driver: str, known: Collection[str]
 ) -> Said:
-    """Check the options of a push; what is wrong is named.
+    """Check a queue's name and the options of a push; what is wrong is named.
 
     One that is not among those that the driver knows is UnsupportedOption.
     """
+    queue_name(queue)
     if unknown := sorted(set(options) - set(known)):
         raise UnsupportedOption(
             f"push to {queue}: {driver} has no option {', '.join(unknown)}; "

@@ -12,7 +12,8 @@ from pathlib import PurePosixPath
 HOMES = {
     "psycopg": ("pgqueue/drivers/postgres/", "pgqueue/devserver/?", "cli/", "migrations/"),
     "psycopg_pool": ("pgqueue/drivers/postgres/",),
-    "asyncio": ("pgqueue/drivers/", "pgqueue/worker/"),
+    "asyncio": ("pgqueue/drivers/", "pgqueue/worker/", "pgqueue/testing/"),
+    "pytest": ("pgqueue/testing/",),
     "typer": ("cli/",),
     "rich": ("cli/",),
     "alembic": ("migrations/",),

@@ -14,7 +14,6 @@ from pgqueue.errors import RegistrationError, UnsupportedOption
 from pgqueue.options import read_options
 from pgqueue.plain import Json
 from pgqueue.producer import Producer
-from pgqueue.queue import queue_name
 from pgqueue.scope import Scope
 from pgqueue.sealing import seal_json
 from pgqueue.seam import Claim, Delivery, Lease, RunNow, Settlement
@@ -46,7 +45,7 @@ class Sync(Producer):
 
     async def push_json(self, queue: str, payload: Json, /, **options: Any) -> int:
         """Run a JSON value as one job to its end, and return the job's id."""
-        said = read_options(queue_name(queue), options, driver="Sync", known=OPTIONS)
+        said = read_options(queue, options, driver="Sync", known=OPTIONS)
         delivery = Delivery(
             id=next(self._ids),
             token=0,
@@ -99,6 +98,11 @@ class Source:
     async def wait(self, at_most: timedelta) -> None:
         """Sleep."""
         await asyncio.sleep(at_most.total_seconds())
+
+    @property
+    def delayed(self) -> bool:
+        """Whether jobs wait for a time: never."""
+        return False
 
     def transaction(self, lease: Lease) -> Scope[None]:
         """Give None, for there is no database."""

@@ -12,7 +12,6 @@ from pgqueue.drivers.memory.store import DeadJob, Store
 from pgqueue.options import PushOptions, Said, read_options
 from pgqueue.plain import Json
 from pgqueue.producer import Producer
-from pgqueue.queue import queue_name
 from pgqueue.sealing import seal_json
 
 OPTIONS: Final = frozenset(PushOptions.__annotations__)
@@ -39,7 +38,7 @@ class Memory(Producer):
 
     async def push_json(self, queue: str, payload: Json, /, **options: Any) -> int:
         """Push a JSON value as one job, and return its id."""
-        said = read_options(queue_name(queue), options, driver="Memory", known=OPTIONS)
+        said = read_options(queue, options, driver="Memory", known=OPTIONS)
         envelope = seal_json(queue, payload, self.config, options.get("carrier"))
         expires_in = None if said.expires_in is None else said.expires_in.total_seconds()
         return self._store.add(queue, said, envelope, delay=_delay(said), expires_in=expires_in)

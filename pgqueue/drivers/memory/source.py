@@ -44,6 +44,11 @@ class Source:
         seconds = min(self._store.due_in(), at_most.total_seconds())
         await self._store.bell.wait(self._heard, seconds)
 
+    @property
+    def delayed(self) -> bool:
+        """Whether jobs of any queue wait for a time."""
+        return self._store.delayed
+
     def transaction(self, lease: Lease) -> Scope[None]:
         """Complete the job at the end of the block; there is no database, so it gives None."""
         return Scope(lambda: self._completing(lease), lambda: self._awaited(lease))

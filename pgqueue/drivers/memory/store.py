@@ -123,6 +123,12 @@ class Store:
         with self._lock:
             return self._waiting[0][0] - monotonic() if self._waiting else inf
 
+    @property
+    def delayed(self) -> bool:
+        """Whether jobs wait for a time."""
+        with self._lock:
+            return any(not job.ready and not job.leased for job in self._jobs.values())
+
     def _held(self, lease: Lease) -> _Job | None:
         job = self._jobs.get(lease.job)
         return job if job and job.leased and job.delivery.token == lease.token else None

@@ -15,6 +15,7 @@ from pgqueue.drivers.postgres.publish import Publisher
 from pgqueue.drivers.postgres.push import PushOptions
 from pgqueue.drivers.postgres.source import Source
 from pgqueue.drivers.postgres.statement import run
+from pgqueue.plain import Json
 from pgqueue.queue import Queue
 
 T = TypeVar("T")
@@ -129,6 +130,11 @@ class Postgres(Publisher):
             return ids
 
         return self._on(on, pushed)
+
+    async def push_json(self, queue: str, payload: Json, /, **options: Any) -> int:
+        """Push a JSON value as one job, as every driver can; `on` and the options of `push`."""
+        pushed: Any = self.push(queue, payload, **options)
+        return int(pushed if isinstance(pushed, int) else await pushed)
 
     def source(self, queues: Sequence[str], worker: str) -> Source:
         """Make the jobs' face for one worker, which serves `queues`."""

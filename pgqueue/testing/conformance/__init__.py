@@ -1,0 +1,26 @@
+"""The suite that a driver has to pass, with pytest and pytest-asyncio.
+
+    class TestMine(DriverConformance):
+        @pytest.fixture
+        def driver(self):
+            return Mine()
+
+A driver names the CONFORMANCE_VERSION that it has passed.
+"""
+
+from typing import Final
+
+from pgqueue.testing.conformance.claims import Claims
+from pgqueue.testing.conformance.leases import Leases
+from pgqueue.testing.conformance.options import Options
+from pgqueue.testing.conformance.outcomes import Outcomes
+from pgqueue.testing.conformance.producer import ProducerConformance
+from pgqueue.testing.conformance.waiting import Waiting
+
+__all__ = ["CONFORMANCE_VERSION", "DriverConformance", "ProducerConformance"]
+
+CONFORMANCE_VERSION: Final = 1
+
+
+class DriverConformance(ProducerConformance, Options, Claims, Leases, Outcomes, Waiting):
+    """Everything that a worker relies on; the fixture `driver` gives a new driver, without jobs."""
