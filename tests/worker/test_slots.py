@@ -109,6 +109,19 @@ async def test_a_slot_that_is_given_before_anybody_waits_for_it_is_noticed() -> 
     await soon(waiting)
 
 
+async def test_a_slot_that_was_given_is_no_reason_to_look_twice() -> None:
+    """Full again, the worker sleeps until the next slot becomes free: it does not spin."""
+    slots = Slots(1, [])
+    for _ in range(2):
+        slots.take(None)
+        assert slots.rooms([]) == {}
+        waiting = asyncio.create_task(slots.given())
+        done, _ = await asyncio.wait([waiting], timeout=0.05)
+        assert not done
+        slots.give(None)
+        await soon(waiting)
+
+
 async def test_a_handler_that_ends_without_an_outcome_frees_its_slot(
     pg: Postgres, processors: Processors, conn: Connection
 ) -> None:
