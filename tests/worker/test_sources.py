@@ -51,6 +51,10 @@ class OneDocument:
     async def wait(self, at_most: timedelta) -> None:
         await asyncio.Event().wait()
 
+    @property
+    def delayed(self) -> bool:
+        return bool(self.documents)
+
     def transaction(self, lease: Lease) -> Scope[Any]:
         raise AssertionError("nobody asked for a transaction")
 
