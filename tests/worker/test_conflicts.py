@@ -69,6 +69,26 @@ async def test_a_serialization_failure_spends_no_attempt(
     assert (ran, census(conn)) == ([1, 1], {})
 
 
+async def test_a_lease_that_is_extended_meanwhile_is_such_a_failure_too(
+    pg: Postgres, processors: Processors, conn: Connection
+) -> None:
+    """B35: an isolated transaction cannot complete a row that changed since it began."""
+
+    @processors.process("audio", transactional=True, retries=0)
+    async def sell(job: Job[None]) -> None:
+        ran.append(job.attempt)
+        async with job.connection() as mine:
+            await mine.execute(ISOLATED)
+            await mine.execute(SELL)
+            if len(ran) == 1:
+                conn.execute("update pgqueue.jobs set visible_at = now() + interval '1 min'")
+
+    pg.push("audio", None, on=conn)
+    async with running(Worker(pg, include=[processors])):
+        await drained(conn)
+    assert (ran, sold(conn), census(conn)) == ([1, 1], [1, 0], {})
+
+
 async def test_a_deadlock_spends_no_attempt(
     pg: Postgres, processors: Processors, conn: Connection, aconn: psycopg.AsyncConnection[Any]
 ) -> None:
