@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -21,6 +21,17 @@ class Scope(Generic[C]):
         self._blocking = blocking
         self._awaited = awaited
         self._entered: AbstractContextManager[C] | AbstractAsyncContextManager[C] | None = None
+
+    @classmethod
+    def either(cls, make: Callable[[], AbstractContextManager[C]]) -> Scope[C]:
+        """Make one of a context manager that waits for nothing, and so serves both."""
+
+        @asynccontextmanager
+        async def awaited() -> AsyncIterator[C]:
+            with make() as given:
+                yield given
+
+        return cls(make, awaited)
 
     def __enter__(self) -> C:
         entered = self._entered = self._blocking()

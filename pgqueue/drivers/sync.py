@@ -106,7 +106,7 @@ class Source:
 
     def transaction(self, lease: Lease) -> Scope[None]:
         """Give None, for there is no database."""
-        return Scope(nullcontext, nullcontext)
+        return Scope.either(nullcontext)
 
     def connection(self) -> Scope[None]:
         """Refuse: there is no database."""

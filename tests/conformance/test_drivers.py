@@ -12,7 +12,7 @@ from pgqueue.testing.conformance import DriverConformance, ProducerConformance
 
 
 class TestMemory(DriverConformance):
-    """B02, B33: retries, delays, leases and the dead, in the memory of a process."""
+    """Retries, delays, leases and the dead, in the memory of a process."""
 
     @pytest.fixture
     def driver(self) -> Memory:
@@ -20,7 +20,7 @@ class TestMemory(DriverConformance):
 
 
 class TestPostgres(DriverConformance):
-    """B02, B34: the same, and durable."""
+    """The same, and durable."""
 
     @pytest.fixture
     async def driver(self, dsn: str) -> AsyncIterator[Postgres]:
@@ -29,7 +29,7 @@ class TestPostgres(DriverConformance):
 
 
 class TestSync(ProducerConformance):
-    """B02: the producer's part."""
+    """The producer's part."""
 
     @pytest.fixture
     def driver(self) -> Sync:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
 from pgqueue.drivers.memory.store import Store
@@ -51,7 +51,7 @@ class Source:
 
     def transaction(self, lease: Lease) -> Scope[None]:
         """Complete the job at the end of the block; there is no database, so it gives None."""
-        return Scope(lambda: self._completing(lease), lambda: self._awaited(lease))
+        return Scope.either(lambda: self._completing(lease))
 
     def connection(self) -> Scope[None]:
         """Refuse: there is no database."""
@@ -65,8 +65,3 @@ class Source:
         yield
         if not self._store.settle(lease, Done()):
             raise LeaseLost(f"job {lease.job}: its lease was lost before the transaction ended")
-
-    @asynccontextmanager
-    async def _awaited(self, lease: Lease) -> AsyncIterator[None]:
-        with self._completing(lease):
-            yield
