@@ -32,6 +32,7 @@ from pgqueue.topic import Topic
 # A producer never needs the worker, and a worker of another driver never needs psycopg: both
 # load on first use. Type checkers see them here.
 if TYPE_CHECKING:
+    from pgqueue.drivers import driver
     from pgqueue.drivers.memory import Memory
     from pgqueue.drivers.postgres import Postgres
     from pgqueue.drivers.sync import Sync
@@ -42,6 +43,7 @@ _ON_FIRST_USE = {
     "Postgres": "pgqueue.drivers.postgres",
     "Sync": "pgqueue.drivers.sync",
     "Worker": "pgqueue.worker",
+    "driver": "pgqueue.drivers",
 }
 
 
@@ -87,6 +89,7 @@ __all__ = [
     "Worker",
     "WorkerChanged",
     "current_job",
+    "driver",
     "exponential",
     "fixed",
     "listed",

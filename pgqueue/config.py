@@ -4,91 +4,75 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 
 from pgqueue import dsn as dsns
-from pgqueue import durations
-from pgqueue.backoff import DEFAULT_BACKOFF, Backoff, parse_backoff
+from pgqueue import durations, reading
+from pgqueue.backoff import DEFAULT_BACKOFF, Backoff
 from pgqueue.errors import ConfigError
-from pgqueue.policy import MAX_ATTEMPTS
+from pgqueue.policy import MAX_ATTEMPTS, Limits, Policy
+from pgqueue.queue import checked_name
 
 _MIB: Final = 1024 * 1024
 # jsonb holds no array or object larger than this.
 _JSONB_LIMIT: Final = 2**28 - 1
-_SCHEMA: Final = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,40}")
-_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
-
-
-def _dsn(value: object) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise ValueError("it is not text")
-    return dsns.normalize(value)
-
-
-def _schema(value: object) -> str:
-    if not isinstance(value, str) or not _SCHEMA.fullmatch(value):
-        raise ValueError(
-            f"{value!r:.60} cannot name a schema: use 1 to 41 lower-case letters, digits and _, "
-            "not starting with a digit or pg_"
-        )
-    return value
-
-
-def _whole(least: int, most: int) -> Callable[[object], int]:
-    def read(value: object) -> int:
-        if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
-            value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise ValueError(f"{value!r:.60} is not a whole number from {least} to {most}")
-        return value
-
-    return read
-
-
-def _duration(least: timedelta) -> Callable[[Any], timedelta]:
-    def read(value: Any) -> timedelta:
-        duration = durations.parse(value, field="duration")
-        if duration < least:
-            raise ValueError(f"{value!r:.60} is too short; give {durations.format(least)} or more")
-        return duration
-
-    return read
-
-
-def _backoff(value: object) -> Backoff:
-    return value if isinstance(value, Backoff) else parse_backoff(str(value))
-
-
 _SHORT: Final = timedelta(milliseconds=10)
 
+
+def _connections(value: object) -> dict[str, dict[str, Any]]:
+    """Read named connections, each with settings of its own; no error quotes a DSN."""
+    found = {}
+    for name, settings in reading.named(value).items():
+        try:
+            checked_name(name, "connection")
+        except ValueError:
+            raise ValueError("a connection's name is 1 to 48 letters, digits, _ . : or -") from None
+        found[name] = _settings(name, settings)
+    return found
+
+
+def _settings(connection: str, value: object) -> dict[str, Any]:
+    found = {}
+    for name, setting in reading.named(value).items():
+        if name not in _READ or name == "connections":
+            shown = name if name.isidentifier() else "what is there"
+            raise ValueError(f"{connection}: {shown:.40} is not a setting of a connection")
+        try:
+            found[name] = _READ[name](setting)
+        except (ValueError, ConfigError) as error:
+            raise ValueError(f"{connection}: {name}: {error}") from None
+    return found
+
+
 _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "dsn": _dsn,
-    "schema": _schema,
-    "pool_size": _whole(1, 1_000),
-    "concurrency": _whole(1, 10_000),
-    "lease": _duration(timedelta(seconds=1)),
-    "heartbeat": _duration(_SHORT),
-    "poll_interval": _duration(_SHORT),
+    "dsn": reading.dsn,
+    "driver": reading.driver,
+    "schema": reading.schema,
+    "default_queue": reading.queue,
+    "queues": reading.policies,
+    "strict_queues": reading.truth,
+    "connections": _connections,
+    "pool_size": reading.whole(1, 1_000),
+    "concurrency": reading.whole(1, 10_000),
+    "lease": reading.duration(timedelta(seconds=1)),
+    "heartbeat": reading.duration(_SHORT),
+    "poll_interval": reading.duration(_SHORT),
     # libpq counts whole seconds, and its 0 waits for ever.
-    "connect_timeout": _duration(timedelta(seconds=1)),
-    "shutdown_timeout": _duration(timedelta()),
-    "attempts": _whole(1, MAX_ATTEMPTS),
-    "backoff": _backoff,
-    "payload_warn_bytes": _whole(1, _JSONB_LIMIT),
-    "payload_max_bytes": _whole(1, _JSONB_LIMIT),
+    "connect_timeout": reading.duration(timedelta(seconds=1)),
+    "shutdown_timeout": reading.duration(timedelta()),
+    "attempts": reading.whole(1, MAX_ATTEMPTS),
+    "backoff": reading.backoff,
+    "payload_warn_bytes": reading.whole(1, _JSONB_LIMIT),
+    "payload_max_bytes": reading.whole(1, _JSONB_LIMIT),
 }
 
 
 def variable_of(name: str) -> str:
     """Name the environment variable of a field of `Config`."""
-    return f"PGQUEUE_{name.upper()}"
+    return f"PGQUEUE_{name.removeprefix('default_').upper()}"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -99,7 +83,12 @@ class Config:
     """
 
     dsn: str | None = None
+    driver: str = "postgres"
     schema: str = "pgqueue"
+    default_queue: str = "default"
+    queues: Mapping[str, Policy] = field(default_factory=dict, hash=False)
+    strict_queues: bool = False
+    connections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     pool_size: int = 10
     concurrency: int = 10
     lease: timedelta = timedelta(seconds=60)
@@ -114,11 +103,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name in _names():
-            try:
-                value = _READ[name](getattr(self, name))
-            except (ValueError, ConfigError) as error:
-                raise ConfigError(f"{name} ({variable_of(name)}): {error}") from None
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, _read(name, getattr(self, name)))
         if self.heartbeat >= self.lease:
             raise ConfigError(
                 f"heartbeat (PGQUEUE_HEARTBEAT) is {durations.format(self.heartbeat)} and lease "
@@ -136,27 +121,35 @@ class Config:
     def load(
         cls,
         *,
+        connection: str | None = None,
         env: Mapping[str, str] | bool = True,
         dotenv: Mapping[str, str] | None = None,
         **pinned: Any,
     ) -> Config:
         """Take each field from its keyword, else the environment, else `.env`, else its default.
 
-        `env=False` ignores the process's environment; an empty variable counts as unset.
+        A named `connection` counts after the keywords and before the environment; no database is
+        looked for but its own. `env=False` ignores the process's environment; an empty variable
+        counts as unset.
         """
         _check_keywords(pinned)
         environment = (os.environ if env else {}) if isinstance(env, bool) else env
-        variables = {**_filled(dotenv or {}), **_filled(environment)}
-        found: dict[str, Any] = {
-            name: variables[variable_of(name)]
-            for name in _names()
-            if variable_of(name) in variables
-        }
-        if "DATABASE_URL" in variables:
-            found.setdefault("dsn", variables["DATABASE_URL"])
-        if any(environment.get(name) for name in dsns.LIBPQ_VARIABLES):
-            found.setdefault("dsn", "")
-        return cls(**{**found, **pinned})
+        found = _found(environment, _filled(dotenv or {}) | _filled(environment))
+        if connection is None:
+            return cls(**found | pinned)
+        declared = _read("connections", (found | pinned).get("connections", {}))
+        if connection not in declared:
+            raise ConfigError(
+                f"there is no connection {connection!r:.60}; "
+                f"connections (PGQUEUE_CONNECTIONS) has {', '.join(declared) or 'none'}"
+            )
+        config = cls(**found | {"dsn": None} | declared[connection] | pinned)
+        if config.dsn is None and config.driver == cls.driver:
+            raise ConfigError(
+                f"connection {connection} names no database: give it a dsn, for that of the "
+                "default connection is not taken"
+            )
+        return config
 
     def conninfo(self) -> str:
         """Return the connection string for libpq; empty when its own variables say it all."""
@@ -171,50 +164,32 @@ class Config:
         """Name the database for messages, `host:port/dbname as user`, without its password."""
         return dsns.endpoint(self.conninfo(), os.environ)
 
+    def limits(self, queue: str) -> Limits:
+        """Return what holds for a queue's jobs where neither their push nor a processor speaks."""
+        limits = Limits(attempts=self.attempts, backoff=self.backoff, timeout=None)
+        return self.queues[queue].over(limits) if queue in self.queues else limits
+
+    def refuse_undeclared(self, queue: str) -> None:
+        """Raise ConfigError for a queue that is not among the declared ones, if that is strict."""
+        if self.strict_queues and queue not in self.queues:
+            raise ConfigError(
+                f"push to {queue}: strict_queues (PGQUEUE_STRICT_QUEUES) is on, and queues "
+                f"(PGQUEUE_QUEUES) has {', '.join(self.queues) or 'none'}"
+            )
+
     def __repr__(self) -> str:
-        shown = {name: getattr(self, name) for name in _names()}
-        shown["dsn"] = None if self.dsn is None else self.endpoint()
-        return f"Config({', '.join(f'{name}={_shown(value)}' for name, value in shown.items())})"
-
-
-def read_dotenv(path: str | Path) -> dict[str, str]:
-    """Read KEY=VALUE lines, with `export`, quotes and comments; nothing is expanded."""
-    try:
-        lines = Path(path).read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {type(error).__name__}") from None
-    found: dict[str, str] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        match = _LINE.fullmatch(line)
-        value = _unquoted(match[2].strip()) if match else None
-        if match is None or value is None:
-            raise ConfigError(f"{path}, line {number}: write KEY=VALUE, with closed quotes")
-        found[match[1]] = value
-    return found
-
-
-_LINE: Final = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
-_QUOTED: Final = re.compile(r"""(?:"((?:[^"\\]|\\.)*)"|'([^']*)')\s*(?:#.*)?""")
-_COMMENT: Final = re.compile(r"(?:^|\s)#.*")
-_ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t"}
-
-
-def _unquoted(text: str) -> str | None:
-    if not text.startswith(('"', "'")):
-        return _COMMENT.sub("", text).rstrip()
-    match = _QUOTED.fullmatch(text)
-    if match is None:
-        return None
-    double, single = match.groups()
-    if double is None:
-        return str(single)
-    return re.sub(r"\\(.)", lambda escape: _ESCAPED.get(escape[1], escape[1]), double)
+        return f"Config({_shown({name: getattr(self, name) for name in _names()})})"
 
 
 def _names() -> list[str]:
     return [setting.name for setting in fields(Config)]
+
+
+def _read(name: str, value: object) -> Any:
+    try:
+        return _READ[name](value)
+    except (ValueError, ConfigError) as error:
+        raise ConfigError(f"{name} ({variable_of(name)}): {error}") from None
 
 
 def _check_keywords(pinned: Mapping[str, Any]) -> None:
@@ -229,5 +204,28 @@ def _filled(variables: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in variables.items() if value}
 
 
-def _shown(value: object) -> str:
-    return durations.format(value) if isinstance(value, timedelta) else repr(value)
+def _found(environment: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        name: variables[variable_of(name)] for name in _names() if variable_of(name) in variables
+    }
+    if "DATABASE_URL" in variables:
+        found.setdefault("dsn", variables["DATABASE_URL"])
+    if any(environment.get(name) for name in dsns.LIBPQ_VARIABLES):
+        found.setdefault("dsn", "")
+    return found
+
+
+def _shown(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={_without_secrets(name, settings[name])}" for name in settings)
+
+
+def _without_secrets(name: str, value: Any) -> str:
+    match name, value:
+        case "dsn", str():
+            return repr(dsns.endpoint(value, os.environ))
+        case "connections", _:
+            return f"{{{', '.join(f'{one}: ({_shown(value[one])})' for one in value)}}}"
+        case _, timedelta():
+            return durations.format(value)
+        case _:
+            return repr(value)

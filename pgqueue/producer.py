@@ -26,13 +26,21 @@ class Producer(Including, ABC):
     Which options there are, and what a push returns, is the driver's own business.
     """
 
+    # The defaults, for a class that has nothing to set.
+    config = Config()
+
+    @property
+    def queue(self) -> Queue[Any]:
+        """The queue of pushes that name none."""
+        return Queue(self.config.default_queue)
+
     @abstractmethod
     async def push_json(self, queue: str, payload: Json, /, **options: Any) -> Any:
         """Push a JSON value as one job; the only method that a driver has to have."""
 
     async def push(self, queue: Queue[T] | str, payload: T, **options: Any) -> Any:
         """Push one job; TypeError for what the queue does not carry."""
-        queue = lane(queue)
+        queue = lane(queue, self.config)
         value = plain(checked(queue, payload), where=queue.name)
         return await self.push_json(queue.name, value, **options)
 
@@ -43,7 +51,7 @@ class Producer(Including, ABC):
 
         A payload that cannot be pushed refuses them all.
         """
-        queue = lane(queue)
+        queue = lane(queue, self.config)
         values = [plain(checked(queue, one), where=queue.name) for one in payloads]
         return [await self.push_json(queue.name, value, **options) for value in values]
 
@@ -80,9 +88,11 @@ class Producer(Including, ABC):
         await self.close()
 
 
-def lane(queue: Queue[T] | str) -> Queue[T]:
-    """Return the queue of a bare name, which carries any JSON value."""
-    return Queue(queue) if isinstance(queue, str) else queue
+def lane(queue: Queue[T] | str, config: Config) -> Queue[T]:
+    """Return the queue, of a bare name one that carries any JSON value, if it may be pushed to."""
+    found = Queue(queue) if isinstance(queue, str) else queue
+    config.refuse_undeclared(found.name)
+    return found
 
 
 def sealed(queue: Queue[Any], payload: object, config: Config, carrier: Carrier | None) -> str:

@@ -124,8 +124,10 @@ def test_every_setting_is_in_the_table_with_its_variable_and_default() -> None:
 
 
 def _shown(value: Any) -> str:
-    if value is None:
+    if value is None or value == {}:
         return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
     return durations.format(value).replace("1m", "60s") if hasattr(value, "days") else str(value)
 
 

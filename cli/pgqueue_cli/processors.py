@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from pgqueue.config import Config
 from pgqueue.processor import Processor, Processors
 from pgqueue_cli.options import AppDir, Application, Json
 
@@ -24,9 +25,9 @@ def processors(
     worker = application.load(application.named(target), app_dir)
     config = worker.driver.config
     total = worker.concurrency or config.concurrency
-    rows = [_row(one, total, config.attempts, included=True) for s in worker.include for one in s]
+    rows = [_row(one, total, config, included=True) for s in worker.include for one in s]
     rows += [
-        _row(one, total, config.attempts, included=False)
+        _row(one, total, config, included=False)
         for found in _imported()
         if not any(found is included for included in worker.include)
         for one in found
@@ -43,13 +44,13 @@ def processors(
     print_table(headings, [list(row.values()) for row in shown], elastic=("label", "queue", "name"))
 
 
-def _row(one: Processor, concurrency: int, attempts: int, *, included: bool) -> dict[str, Any]:
+def _row(one: Processor, concurrency: int, config: Config, *, included: bool) -> dict[str, Any]:
     return {
         "label": one.label,
         "queue": one.queue,
         "name": one.name,
         "concurrency": one.concurrency or concurrency,
-        "attempts": one.policy.attempts or attempts,
+        "attempts": one.policy.over(config.limits(one.queue)).attempts,
         "included": included,
     }
 

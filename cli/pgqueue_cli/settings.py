@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pgqueue.config import Config, read_dotenv
+from pgqueue.config import Config
+from pgqueue.dotenv import read_dotenv
 
 
 def config(dsn: str | None) -> Config:

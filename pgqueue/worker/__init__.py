@@ -15,7 +15,6 @@ from pgqueue.errors import ConfigError, RegistrationError
 from pgqueue.events import Listener, WorkerChanged
 from pgqueue.host import Resolver
 from pgqueue.middleware import JobContext, Middleware
-from pgqueue.policy import Limits
 from pgqueue.processor import Address, Processor, Processors, reachable
 from pgqueue.seam import Delivery, Driver, InlineDriver, JobSource, Stop, Subscribing
 from pgqueue.worker import journal
@@ -136,7 +135,7 @@ class Worker:
                 for at, one in self._registry.items()
                 if one.queue in self._queues and at == one.address
             ]
-            journal.started(label, served, self.driver.config.attempts, self._total)
+            journal.started(label, served, self.driver.config.limits, self._total)
             announce(self.events, WorkerChanged(label, "started"))
             try:
                 await self._work(parts, label, stop)
@@ -149,16 +148,12 @@ class Worker:
             self._inline = Inline(
                 self.driver.source((), "inline"),
                 self._registry,
-                configured=self._limits(),
+                configured=self.driver.config.limits,
                 middleware=self.middleware,
                 context=self.context,
                 listeners=self.events,
             )
         return await self._inline.run(delivery)
-
-    def _limits(self) -> Limits:
-        config = self.driver.config
-        return Limits(attempts=config.attempts, backoff=config.backoff, timeout=None)
 
     async def _subscribe(self, source: JobSource) -> None:
         """Tell the storage of every included topic, also those whose queues are not served here."""
@@ -178,7 +173,7 @@ class Worker:
             slots,
             settler,
             dispatcher,
-            configured=self._limits(),
+            configured=self.driver.config.limits,
             listeners=self.events,
         )
         appetite = Appetite(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
 from dataclasses import replace
 from time import monotonic
@@ -31,7 +31,7 @@ class Inline:
         source: JobSource,
         registry: Mapping[Address, Processor],
         *,
-        configured: Limits,
+        configured: Callable[[str], Limits],
         middleware: Sequence[Middleware] = (),
         context: Sequence[JobContext] = (),
         listeners: Sequence[Listener] = (),
@@ -59,7 +59,7 @@ class Inline:
         """Return what was raised: as the task's own error SystemExit would end the loop."""
         begun = monotonic()
         error: BaseException | None = None
-        limits, outcome = self._configured, Done()
+        limits, outcome = self._configured(attempt.delivery.queue), Done()
         try:
             limits = replace(limits_of(attempt, limits), attempts=1)
             journal.begun(attempt.delivery)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pgqueue import durations
 from pgqueue.errors import BackendError
 from pgqueue.outcome import Dead, Done, Outcome, Release, Retry
+from pgqueue.policy import Limits
 from pgqueue.processor import Processor
 from pgqueue.seam import Delivery, Settlement
 
@@ -16,11 +17,13 @@ worker = logging.getLogger("pgqueue.worker")
 jobs = logging.getLogger("pgqueue.queue")
 
 
-def started(label: str, processors: Iterable[Processor], attempts: int, total: int) -> None:
+def started(
+    label: str, processors: Iterable[Processor], limits: Callable[[str], Limits], total: int
+) -> None:
     """Say who works on what."""
     served = list(processors)
     for one in served:
-        runs = attempts if one.policy.attempts is None else one.policy.attempts
+        runs = one.policy.over(limits(one.queue)).attempts
         worker.info(
             "processor %s: queue %s, name %s, concurrency %d, retries %d",
             one.label,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
 from time import monotonic
 from typing import Any, Protocol
@@ -44,7 +44,7 @@ class Runner:
         sink: Sink,
         dispatcher: Dispatcher,
         *,
-        configured: Limits,
+        configured: Callable[[str], Limits],
         listeners: Sequence[Listener] = (),
     ) -> None:
         self._source = source
@@ -96,7 +96,7 @@ class Runner:
     async def _run(self, attempt: Attempt) -> None:
         begun = monotonic()
         error: BaseException | None = None
-        limits = self._configured
+        limits = self._configured(attempt.delivery.queue)
         outcome: Outcome | None = None
         try:
             limits = limits_of(attempt, limits)

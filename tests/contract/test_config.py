@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 
 from pgqueue.backoff import fixed, listed
-from pgqueue.config import Config, read_dotenv, variable_of
+from pgqueue.config import Config, variable_of
+from pgqueue.dotenv import read_dotenv
 from pgqueue.errors import ConfigError
+from pgqueue.policy import Policy
 
 FIELDS = [setting.name for setting in fields(Config)]
 CANARY = "canary-7c1f"
+# What may hold a password, or a whole document, is not repeated by an error.
+UNQUOTED = {"dsn", "connections", "queues"}
 
 # By field: a text for its variable, what the text means, another value, and texts it refuses.
 CASES: dict[str, tuple[str, Any, Any, list[str]]] = {
@@ -23,6 +27,33 @@ CASES: dict[str, tuple[str, Any, Any, list[str]]] = {
         "postgresql://ada@db/app",
         "host=other dbname=app",
         ["mysql://db/app", "localhost", "postgresql://db:x/app"],
+    ),
+    "driver": ("memory", "memory", "acme.sqs", ["two words", "-", "../x"]),
+    "default_queue": ("mail", "mail", "a:b", ["a b", "mail.dead", "x" * 49]),
+    "queues": (
+        '{"mail": {"attempts": 3, "backoff": "fixed(5s)"}, "audio": {}}',
+        {"mail": Policy(attempts=3, backoff=fixed("5s")), "audio": Policy()},
+        {"mail": Policy(timeout=timedelta(minutes=1))},
+        [
+            *("mail", '["mail"]', '{"a b": {}}', '{"mail": 3}', '{"mail": {"attempts": 0}}'),
+            *('{"mail": {"color": 1}}', '{"mail": {"backoff": "soon"}}', '{"mail.dead": {}}'),
+        ],
+    ),
+    "strict_queues": ("yes", True, True, ["2", "maybe"]),
+    "connections": (
+        '{"reports": {"dsn": "postgres://db/r", "schema": "reports", "lease": "2m"}}',
+        {
+            "reports": {
+                "dsn": "postgresql://db/r",
+                "schema": "reports",
+                "lease": timedelta(minutes=2),
+            }
+        },
+        {"audit": {"default_queue": "audit"}},
+        [
+            *("postgres://db/r", "{", '{"reports": "postgres://db/r"}', '{"a b": {}}'),
+            *('{"r": {"connections": {}}}', '{"r": {"dns": ""}}', '{"r": {"dsn": "mysql://x"}}'),
+        ],
     ),
     "schema": ("reports", "reports", "_2", ["Reports", "pg_x", "a.b", 'a"b', "1st", "a" * 42]),
     "pool_size": ("7", 7, 8, ["0", "-1", "1001", "many", "1.5", "1e3"]),
@@ -102,8 +133,7 @@ def test_a_bad_value_stops_the_start_naming_its_variable(name: str, text: str) -
     errors.append(str(caught.value))
     for error in errors:
         assert f"{name} ({variable_of(name)})" in error
-        # A DSN may hold a password; every other value is shown.
-        assert (text in error) is (name != "dsn")
+        assert (text in error) is (name not in UNQUOTED)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +154,7 @@ def test_two_settings_that_contradict_each_other_are_both_named(
 def test_an_unknown_keyword_names_the_setting_that_was_meant() -> None:
     with pytest.raises(ConfigError, match="poolsize is not a setting; did you mean pool_size"):
         Config.load(poolsize=3)
-    with pytest.raises(ConfigError, match="zzz is not a setting; did you mean dsn, schema"):
+    with pytest.raises(ConfigError, match="zzz is not a setting; did you mean dsn, driver"):
         Config.load(zzz=3)
 
 
@@ -164,7 +194,7 @@ def test_a_password_is_in_no_repr_and_no_error() -> None:
         with pytest.raises(ConfigError) as caught:
             Config(dsn=dsn, heartbeat=timedelta(hours=1))
         assert CANARY not in str(caught.value)
-    assert repr(Config()).startswith("Config(dsn=None, schema='pgqueue', pool_size=10,")
+    assert repr(Config()).startswith("Config(dsn=None, driver='postgres', schema='pgqueue',")
 
 
 def test_dotenv_lines_are_read_with_export_quotes_and_comments(tmp_path: Path) -> None:

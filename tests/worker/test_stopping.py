@@ -172,7 +172,7 @@ def test_a_claim_that_comes_too_late_is_given_back_without_a_start(processors: P
     limits = Limits(attempts=1, backoff=fixed(1), timeout=None)
     source: Any = None
     slots, dispatcher = Slots(1, []), Dispatcher(Executors(1))
-    runner = Runner(source, {}, slots, Sink(), dispatcher, configured=limits)
+    runner = Runner(source, {}, slots, Sink(), dispatcher, configured=lambda _: limits)
     runner.release()
     moment = datetime.now(UTC)
     late = Delivery(1, 2, "audio", None, 5, 1, 1, None, None, None, "{}", moment, False, False)

@@ -16,6 +16,7 @@ from pgqueue.drivers.postgres.push import PushOptions
 from pgqueue.drivers.postgres.source import Source
 from pgqueue.drivers.postgres.statement import run
 from pgqueue.plain import Json
+from pgqueue.producer import lane
 from pgqueue.queue import Queue
 
 T = TypeVar("T")
@@ -36,6 +37,11 @@ class Postgres(Publisher):
         self.config = Config.load(**pinned)
         self._pool: connect.Pool | None = None
         self._opening = asyncio.Lock()
+
+    @property
+    def queue(self) -> Queue[Any]:
+        """The queue of pushes that name none."""
+        return Queue(self.config.default_queue)
 
     def __repr__(self) -> str:
         return f"Postgres({self.config.endpoint()})"
@@ -67,10 +73,10 @@ class Postgres(Publisher):
         driver's own pool is used, and the job is committed. Nothing is sent to the database
         when the payload or an option is refused (`PayloadError`, `ConfigError`, `TypeError`).
         """
-        lane = _lane(queue)
-        parameters = push.parameters(lane, options)
+        to = lane(queue, self.config)
+        parameters = push.parameters(to, options)
         statement = push.statement(parameters, many=False).within(self.config.schema)
-        parameters["envelope"] = push.sealed(lane, payload, self.config, options.get("carrier"))
+        parameters["envelope"] = push.sealed(to, payload, self.config, options.get("carrier"))
         if isinstance(on, psycopg.Connection):
             with translated():
                 return run(on, statement, parameters)[0]
@@ -110,23 +116,23 @@ class Postgres(Publisher):
 
         All of them share the options. A payload that is refused refuses them all.
         """
-        lane = _lane(queue)
-        parameters = push.parameters(lane, options)
+        to = lane(queue, self.config)
+        parameters = push.parameters(to, options)
         statement = push.statement(parameters, many=True).within(self.config.schema)
         carrier = options.get("carrier")
-        parameters["envelopes"] = push.all_sealed(lane, payloads, self.config, carrier)
+        parameters["envelopes"] = push.all_sealed(to, payloads, self.config, carrier)
         rings = parameters["notify"] and parameters["envelopes"]
         if isinstance(on, psycopg.Connection):
             with translated():
                 ids = run(on, statement, parameters)
                 if rings:
-                    run(on, push.RING.within(self.config.schema), {"queue": lane.name})
+                    run(on, push.RING.within(self.config.schema), {"queue": to.name})
                 return ids
 
         async def pushed(conn: Async) -> list[int]:
             ids = await run(conn, statement, parameters)
             if rings:
-                await run(conn, push.RING.within(self.config.schema), {"queue": lane.name})
+                await run(conn, push.RING.within(self.config.schema), {"queue": to.name})
             return ids
 
         return self._on(on, pushed)
@@ -167,7 +173,3 @@ class Postgres(Publisher):
                 await pool.open()
                 self._pool = pool
             return self._pool
-
-
-def _lane(queue: Queue[Any] | str) -> Queue[Any]:
-    return Queue(queue) if isinstance(queue, str) else queue
