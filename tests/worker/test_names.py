@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from pgqueue import Job, Postgres, Processors, RegistrationError, Snooze, Worker
 from pgqueue.processor import reachable
-from tests.worker.running import Connection, census, drained, eventually, one, running
+from tests.worker.running import Connection, census, drained, eventually, one, running, soon
 
 WAITING = """
 select extract(epoch from run_at - now())::float8, attempt, failures
@@ -65,21 +66,29 @@ async def test_aliases_share_the_slots_of_their_processor(
     pg: Postgres, processors: Processors, conn: Connection
 ) -> None:
     """C20: an earlier name is the same processor, and gives it no second concurrency."""
-    now = peak = 0
+    entered: list[str | None] = []
+    go, beside = asyncio.Event(), asyncio.Queue[int]()
 
     @processors.process("email", name="new", aliases=["old"], concurrency=1)
-    def count(payload: None) -> None:
-        nonlocal now, peak
-        now += 1
-        peak = max(peak, now)
-        now -= 1
+    async def hold(job: Job[None]) -> None:
+        entered.append(job.name)
+        await go.wait()
 
-    for _ in range(5):
-        pg.push("email", None, on=conn, name="old")
-        pg.push("email", None, on=conn, name="new")
+    @processors.process("beside")
+    async def run(payload: int) -> None:
+        beside.put_nowait(payload)
+
+    pg.push("email", None, on=conn, name="old")
+    pg.push("email", None, on=conn, name="new")
     async with running(Worker(pg, include=[processors])):
+        await eventually(lambda: entered, ["old"])
+        for n in range(4):  # each of them is a claim, in which the other name had its chance
+            pg.push("beside", n, on=conn)
+            assert await soon(beside.get()) == n
+        assert entered == ["old"]
+        go.set()
         await drained(conn)
-    assert peak == 1
+    assert entered == ["old", "new"]
 
 
 async def again(payload: None) -> None: ...
