@@ -1,4 +1,4 @@
--- Add subscriptions, and return for each whether it is new; ordered, so that two workers starting at once never deadlock.
+-- Add subscriptions in an order in which two workers that start at once cannot deadlock, and return which are new.
 select pgqueue.subscribe(pair.topic, pair.queue) as added
 from (
   select wanted.topic, wanted.queue
