@@ -77,6 +77,8 @@ def _level_rule(path: PurePosixPath, found: Import) -> str | None:
             return None if allowed or not _is_ours(found) else "drivers import level 0 only"
         case ("pgqueue", "worker", *_):
             return _worker_rule(path, found)
+        case ("pgqueue", "testing", *_) if found.is_below("pgqueue_migrations"):
+            return None if found.lazy else "the testing kit imports the migrations in functions"
         case ("pgqueue", *_):
             upward = found.is_below("pgqueue_cli", "pgqueue_migrations")
             return "pgqueue imports neither its faces nor its migrations" if upward else None
