@@ -36,8 +36,10 @@ def seal(payload: bytes, carrier: Carrier | None = None) -> bytes:
 def seal_json(queue: str, payload: Json, config: Config, carrier: Carrier | None = None) -> str:
     """Return a JSON value in its envelope, as text; PayloadError if that cannot be.
 
-    Without a `carrier` it is the trace of the caller's span, if there is one.
+    A queue that strict settings do not declare is ConfigError. Without a `carrier` it is the
+    trace of the caller's span, if there is one.
     """
+    config.refuse_undeclared(queue)
     refuse_sealed(queue, payload)
     try:
         inspect(payload)

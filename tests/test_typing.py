@@ -14,7 +14,7 @@ API = "tests/typing/api.py"
 
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
 def test_type_checkers_take_the_good_uses_and_refuse_the_wrong_ones(checker: str) -> None:
-    """A16, A17: a wrong payload or handler is an error before anything runs."""
+    """A16, A17, B28: a wrong payload, handler or producer is an error before anything runs."""
     run = subprocess.run(
         [sys.executable, "-m", checker, API], cwd=ROOT, capture_output=True, text=True
     )

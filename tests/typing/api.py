@@ -13,7 +13,18 @@ from typing import Any, TypedDict, assert_type
 
 import psycopg
 
-from pgqueue import Job, Postgres, Processors, Queue, Topic, exponential
+from pgqueue import (
+    Job,
+    JobProducer,
+    Memory,
+    Postgres,
+    Processors,
+    Queue,
+    Sync,
+    Topic,
+    Worker,
+    exponential,
+)
 
 
 @dataclass(frozen=True)
@@ -215,3 +226,33 @@ async def subscriber_without_a_queue(event: Transcode) -> None:
 @processors.listen(Transcode)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
 def listener_of_another_type(event: Invoice) -> None:
     """Must be refused."""
+
+
+class OneMethod:
+    """A driver of somebody else's."""
+
+    async def push_json(self, queue: str, payload: Any, /, **options: Any) -> str:
+        """Push."""
+        return "1"
+
+
+def service(jobs: JobProducer) -> None:
+    """Something that pushes."""
+
+
+async def any_driver(pg: Postgres, memory: Memory, sync: Sync) -> None:
+    """A service takes each of them, and so does a worker."""
+    service(pg)
+    service(memory)
+    service(sync)
+    service(OneMethod())
+    service(processors)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Worker(pg, include=[processors])
+    Worker(memory, include=[processors])
+    Worker(sync, include=[processors])
+    Worker(OneMethod(), include=[processors])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert_type(await pg.push_json("audio", {"file": "a"}), int)
+    assert_type(await memory.push_json("audio", {"file": "a"}), int)
+    await memory.push(AUDIO, SONG, delay="5m")
+    await sync.push_many(AUDIO, [SONG])
+    await memory.push(AUDIO, Invoice(1))  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
