@@ -153,6 +153,7 @@ def test_a_reader_ignores_keys_that_it_does_not_know() -> None:
 def _literals() -> Iterator[tuple[Path, re.Match[str]]]:
     for folder in ("pgqueue", "cli", "migrations"):
         for path in sorted((ROOT / folder).rglob("*")):
-            if path.suffix in (".py", ".sql"):
+            # The conformance suite is a test: it shows documents of every version.
+            if path.suffix in (".py", ".sql") and "testing" not in path.parts:
                 for match in LITERAL.finditer(path.read_text(encoding="utf-8")):
                     yield path, match
