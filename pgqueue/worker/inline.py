@@ -84,8 +84,9 @@ class Inline:
         dispatcher = Dispatcher(executors, self._middleware, self._context)
         loan = Loan(self._source, attempt)
         seconds = None if limits.timeout is None else limits.timeout.total_seconds()
+        alarm = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds) as alarm:
+            async with alarm:
                 await dispatcher.dispatch(attempt.delivery, processor, limits, loan)
         except TimeoutError as error:
             if limits.timeout is None or not alarm.expired():

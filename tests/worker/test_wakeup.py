@@ -85,7 +85,7 @@ async def test_a_push_wakes_nobody_before_it_commits(
 async def test_without_the_bell_a_job_starts_within_one_poll(
     pg: Postgres, processors: Processors, conn: Connection, started: asyncio.Queue[float]
 ) -> None:
-    """B37: a push that rings nobody is found by the poll, here every 200 ms."""
+    """B37, C07: a push that rings nobody is found by the poll, here every 200 ms."""
     async with running(Worker(pg, include=[processors])):
         await asleep(conn)
         pushed = monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import LiteralString
 from urllib.parse import urlsplit
 
 import psycopg
@@ -53,7 +54,7 @@ class Scratch:
             raise
         return name
 
-    def _execute(self, statement: str, *names: str) -> None:
+    def _execute(self, statement: LiteralString, *names: str) -> None:
         with translated(), psycopg.connect(self._dsn, autocommit=True) as server:
             server.execute(SQL(statement).format(*map(Identifier, names)))
 
