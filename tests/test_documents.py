@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,18 @@ def test_the_readme_answers_how_it_behaves_and_the_example_does_so(
     assert [row[1:] for row in conn.execute(listing)] == [("aborted", "Abort: no such card")]
     conn.execute(redrive)
     assert conn.execute("select state from pgqueue.all_jobs").fetchall() == [("ready",)]
+
+
+def test_the_settings_examples_run(dsn: str, tmp_path: Path) -> None:
+    """C05, C06: as the document on settings shows them."""
+    folder = Folder(tmp_path, "docs/configuration.md", dsn)
+    folder.pgqueue("push", '"ada"')
+    with folder.working("app:worker") as until:
+        until("hello ada")
+    for block in blocks("docs/configuration.md", "sh"):
+        for line in block.splitlines():
+            variable, value = shlex.split(line)[1].split("=", 1)
+            Config.load(env={variable: value.replace("…", "db/x")})
 
 
 def test_every_setting_is_in_the_table_with_its_variable_and_default() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pgqueue.drivers.postgres import Postgres
+from pgqueue.drivers import driver
 from pgqueue.errors import ConfigError, PgqueueError
 from pgqueue.processor import Processors
 from pgqueue.worker import Worker
@@ -52,7 +52,7 @@ def load(target: str, folder: Path) -> Worker:
     if isinstance(value, Worker):
         return value
     if isinstance(value, Processors):
-        return Worker(Postgres(), include=[value])
+        return Worker(driver(), include=[value])
     raise ConfigError(
         f"{target} is a {type(value).__name__}, not a Worker or Processors; {_candidates(module)}"
     )

@@ -11,11 +11,17 @@ import psycopg
 from pgqueue.config import Config
 from pgqueue.drivers.postgres.connect import conninfo
 from pgqueue.drivers.postgres.failures import translate
+from pgqueue.errors import ConfigError
 
 
 @contextmanager
 def connected(config: Config) -> Iterator[psycopg.Connection[Any]]:
     """Open an autocommit connection; a failure names the endpoint and never the password."""
+    if config.driver in ("memory", "sync"):
+        raise ConfigError(
+            f"driver (PGQUEUE_DRIVER) is {config.driver}, which keeps its jobs to its own process; "
+            "this command is for those in PostgreSQL"
+        )
     try:
         conn = psycopg.connect(conninfo(config, "pgqueue:cli"), autocommit=True)
     except psycopg.Error as error:

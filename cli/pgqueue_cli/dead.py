@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pgqueue.outcome import Reason
-from pgqueue_cli.options import Dsn, Json
+from pgqueue_cli.options import Connection, Dsn, Json
 
 app = typer.Typer(
     name="dead", help="Look at the dead letters.", no_args_is_help=True, rich_markup_mode=None
@@ -22,6 +22,7 @@ def list_(
     reason: Annotated[Reason | None, typer.Option(help="Only with this reason.")] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 100,
     as_json: Json = False,
+    connection: Connection = None,
     dsn: Dsn = None,
 ) -> None:
     """List dead letters, the latest death first."""
@@ -29,8 +30,10 @@ def list_(
     from pgqueue_cli import database, letters, settings
     from pgqueue_cli.terminal import print_json, print_table
 
-    with database.connected(settings.config(dsn)) as conn:
-        found = dead_list(conn, queue=queue, name=name, reason=reason, limit=limit)
+    config = settings.config(connection, dsn=dsn)
+    filters: dict[str, Any] = {"queue": queue, "name": name, "reason": reason, "limit": limit}
+    with database.connected(config) as conn:
+        found = dead_list(conn, **filters, schema=config.schema)
     if as_json:
         for one in found:
             print_json(letters.summary(one))
@@ -48,6 +51,7 @@ def show(
     *,
     payload: Annotated[bool, typer.Option("--payload", help="With its payload.")] = False,
     as_json: Json = False,
+    connection: Connection = None,
     dsn: Dsn = None,
 ) -> None:
     """Show one dead letter with the failures that were kept."""
@@ -56,8 +60,9 @@ def show(
     from pgqueue_cli import database, letters, settings
     from pgqueue_cli.terminal import print_json
 
-    with database.connected(settings.config(dsn)) as conn:
-        found = dead_get(conn, job)
+    config = settings.config(connection, dsn=dsn)
+    with database.connected(config) as conn:
+        found = dead_get(conn, job, schema=config.schema)
     if found is None:
         raise PgqueueError(f"there is no dead letter {job}; `pgqueue dead list` names them")
     if as_json:

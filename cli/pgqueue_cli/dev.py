@@ -36,7 +36,8 @@ def dev(
 
     configure("info", "text")
     with DevServer.persistent(folder) as server:
-        pgqueue_migrations.upgrade(server.dsn)
+        schema = settings.config(dsn=server.dsn).schema
+        pgqueue_migrations.upgrade(server.dsn, schema=schema)
         print(f"PostgreSQL {server.version}, migrated, is at\n  {server.dsn}")
         print(f"for other terminals:\n  export PGQUEUE_DSN={shlex.quote(server.dsn)}", flush=True)
         settings.into_environment(server.dsn)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pgqueue_cli.options import Dsn
+from pgqueue_cli.options import Connection, Dsn
 
 
 def migrate(
@@ -20,6 +20,10 @@ def migrate(
     to: Annotated[
         str | None, typer.Option(metavar="REV", help="The revision; default: the newest.")
     ] = None,
+    schema: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The schema; default: PGQUEUE_SCHEMA.")
+    ] = None,
+    connection: Connection = None,
     dsn: Dsn = None,
 ) -> None:
     """Create or upgrade the schema; safe to repeat."""
@@ -31,25 +35,29 @@ def migrate(
 
     if check and sql:
         raise ConfigError("--check and --sql exclude each other; give one of them")
+    config = settings.config(connection, dsn=dsn, schema=schema)
     if sql:
-        print(pgqueue_migrations.sql(to or "head"))
+        print(pgqueue_migrations.sql(to or "head", config.schema))
         return
-    database = conninfo(settings.config(dsn), "pgqueue:migrate")
+    database = conninfo(config, "pgqueue:migrate")
     if check:
-        _check(pgqueue_migrations.current(database), to or pgqueue_migrations.head())
+        at = pgqueue_migrations.current(database, config.schema)
+        _check(config.schema, at, to or pgqueue_migrations.head())
     else:
-        pgqueue_migrations.upgrade(database, to or "head")
-    print(f"schema pgqueue is at revision {pgqueue_migrations.current(database)}")
+        pgqueue_migrations.upgrade(database, to or "head", config.schema)
+    at = pgqueue_migrations.current(database, config.schema)
+    print(f"schema {config.schema} is at revision {at}")
 
 
-def _check(at: str | None, wanted: str) -> None:
+def _check(schema: str, at: str | None, wanted: str) -> None:
     """Compare revisions, which are numbered so that a later one sorts after."""
     from pgqueue.errors import SchemaError
 
     if at is None or at < wanted:
         where = "not there yet" if at is None else f"at revision {at}"
-        raise SchemaError(f"schema pgqueue is {where}, not at {wanted}: run `pgqueue migrate`")
+        run = "pgqueue migrate" if schema == "pgqueue" else f"pgqueue migrate --schema {schema}"
+        raise SchemaError(f"schema {schema} is {where}, not at {wanted}: run `{run}`")
     if at > wanted:
         raise SchemaError(
-            f"schema pgqueue is at revision {at}, newer than {wanted}: upgrade pgqueue"
+            f"schema {schema} is at revision {at}, newer than {wanted}: upgrade pgqueue"
         )

@@ -35,6 +35,14 @@ Dsn = Annotated[
         show_default=False,
     ),
 ]
+Connection = Annotated[
+    str | None,
+    typer.Option(
+        "--connection",
+        metavar="NAME",
+        help="One of PGQUEUE_CONNECTIONS instead of the default connection.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON Lines, for programs.")]
 
 Queues = Annotated[

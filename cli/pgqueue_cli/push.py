@@ -7,13 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from pgqueue_cli.options import Dsn
+from pgqueue_cli.options import Connection, Dsn
 
 
 def push(
-    queue: Annotated[str, typer.Argument(metavar="QUEUE")],
-    payload: Annotated[
-        str, typer.Argument(metavar="JSON", help="The payload; - reads it from standard input.")
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[QUEUE] JSON",
+            help="The queue, PGQUEUE_QUEUE by default, and the payload; - reads it from standard "
+            "input.",
+        ),
     ],
     *,
     name: Annotated[str | None, typer.Option(help="Which processor of the queue.")] = None,
@@ -27,19 +31,21 @@ def push(
     expires_in: Annotated[
         str | None, typer.Option(metavar="DURATION", help="Dead if not started by then.")
     ] = None,
+    connection: Connection = None,
     dsn: Dsn = None,
 ) -> None:
     """Push one job, and print its id."""
     from pgqueue.drivers.postgres import Postgres
     from pgqueue_cli import database, names, settings
 
-    lane, called = names.queue(queue), names.job(name)
+    queue, payload = _read(words)
+    lane, called = names.queue(queue) if queue else None, names.job(name)
     wait, limit = names.duration(delay, "--delay"), names.duration(expires_in, "--expires-in")
     value = _decoded(sys.stdin.buffer.read() if payload == "-" else payload)
-    driver = Postgres(dsn, dotenv=settings.dotenv())
+    driver = Postgres(dsn, connection=connection, dotenv=settings.dotenv())
     with database.connected(driver.config) as conn:
         job = driver.push(
-            lane,
+            lane or driver.queue,
             value,
             on=conn,
             name=called,
@@ -49,6 +55,15 @@ def push(
             expires_in=limit,
         )
     print(job)
+
+
+def _read(words: list[str]) -> tuple[str | None, str]:
+    match words:
+        case [payload]:
+            return None, payload
+        case [queue, payload]:
+            return queue, payload
+    raise typer.BadParameter("give a queue and one payload; a payload with spaces needs quotes")
 
 
 def _decoded(text: str | bytes) -> Any:

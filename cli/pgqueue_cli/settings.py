@@ -10,10 +10,14 @@ from pgqueue.config import Config
 from pgqueue.dotenv import read_dotenv
 
 
-def config(dsn: str | None) -> Config:
+def config(connection: str | None = None, **options: str | None) -> Config:
     """Return the settings of a command that talks to the database itself."""
-    pinned: dict[str, Any] = {} if dsn is None else {"dsn": dsn}
-    return Config.load(dotenv=dotenv(), **pinned)
+    return Config.load(connection=connection, dotenv=dotenv(), **given(**options))
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """Return those options that are on the command line."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def into_environment(dsn: str | None) -> None:

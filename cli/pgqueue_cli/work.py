@@ -11,6 +11,7 @@ from pgqueue_cli.options import (
     AppDir,
     Application,
     Concurrency,
+    Connection,
     Dsn,
     LogFormat,
     LogLevel,
@@ -38,9 +39,11 @@ def work(
     log_level: LogLevel = "info",
     log_format: LogFormat = "text",
     app_dir: AppDir = Path(),
+    connection: Connection = None,
     dsn: Dsn = None,
 ) -> None:
     """Run jobs. SIGTERM or Ctrl-C finishes what runs; a second one gives it back at once."""
+    from pgqueue import driver
     from pgqueue.worker.process import run
     from pgqueue.worker.until import Until
     from pgqueue_cli import application, names, settings
@@ -53,8 +56,10 @@ def work(
         memory=memory and memory * 1024 * 1024,
     )
     configure(log_level, log_format)
-    flags = {"queues": names.queues(queue) if queue else None, "concurrency": concurrency}
+    queues = names.queues(queue) if queue else None
     settings.into_environment(dsn)
+    chosen = driver(connection, **settings.given(dsn=dsn)) if connection else None
     found = application.load(application.named(target), app_dir)
-    worker = application.changed(found, {k: v for k, v in flags.items() if v is not None})
+    flags = settings.given(driver=chosen, queues=queues, concurrency=concurrency)
+    worker = application.changed(found, flags)
     raise typer.Exit(run(worker, until))
