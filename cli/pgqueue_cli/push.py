@@ -9,16 +9,18 @@ import typer
 
 from pgqueue_cli.options import Connection, Dsn
 
+Words = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[QUEUE] JSON",
+        help="The queue, PGQUEUE_QUEUE by default, and the payload; - reads it from standard "
+        "input.",
+    ),
+]
+
 
 def push(
-    words: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="[QUEUE] JSON",
-            help="The queue, PGQUEUE_QUEUE by default, and the payload; - reads it from standard "
-            "input.",
-        ),
-    ],
+    words: Words,
     *,
     name: Annotated[str | None, typer.Option(help="Which processor of the queue.")] = None,
     delay: Annotated[
