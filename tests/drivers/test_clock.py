@@ -82,11 +82,14 @@ def test_a_worker_whose_clock_is_wrong_is_right(conn: Connection, dsn: str, skew
 
 
 def test_no_code_of_ours_asks_for_the_wall_clock() -> None:
-    """K11: a call such as datetime.now() or time.time() stands nowhere in the package."""
+    """K11: a call such as datetime.now() or time.time() stands nowhere in the package.
+
+    But where this process is the storage itself, and its clock the only one there is.
+    """
     guilty = [
         f"{path.name}:{node.lineno}"
         for path in SOURCE.rglob("*.py")
-        if "devserver" not in path.parts
+        if not {"devserver", "memory", "sync.py", "testing"} & {*path.parts}
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute)
         and node.attr in WALL_CLOCKS

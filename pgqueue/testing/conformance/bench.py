@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any, Final, Protocol
 
 from pgqueue.outcome import Outcome
+from pgqueue.sealing import WIRE_FORMAT_VERSION
 from pgqueue.seam import Claim, Delivery, Driver, JobProducer, JobSource, Lease, Settlement
 
 QUEUE: Final = "conformance"
@@ -80,5 +81,5 @@ async def patiently(waiting: asyncio.Task[Any]) -> Any:
 def payload(delivery: Delivery) -> Any:
     """Open an envelope as any reader could."""
     document = json.loads(delivery.envelope)
-    assert document["v"] == 1
+    assert document["v"] == WIRE_FORMAT_VERSION
     return document["payload"]

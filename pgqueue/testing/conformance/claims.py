@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pgqueue.sealing import WIRE_FORMAT_VERSION
 from pgqueue.testing.conformance.bench import OTHER, QUEUE, Both, asking, opened, payload
 
 VALUES = [
@@ -25,8 +26,8 @@ VALUES = [
     [],
     {},
     [1, [2, [3, {}]]],
-    {"a": {"b": [None, "c", 0.1]}, "": "empty key", "v": 1},
-    {"v": "1", "payload": "no envelope"},
+    {"a": {"b": [None, "c", 0.1]}, "": "empty key", "v": WIRE_FORMAT_VERSION},
+    {"v": "one", "payload": "no envelope"},
 ]
 
 

@@ -13,6 +13,7 @@ import pytest
 from pgqueue.errors import PayloadError, UnsupportedOption
 from pgqueue.producer import Producer
 from pgqueue.queue import Queue
+from pgqueue.sealing import WIRE_FORMAT_VERSION
 from pgqueue.seam import JobProducer, Json
 from pgqueue.testing.conformance.bench import QUEUE, Both
 
@@ -39,8 +40,8 @@ class Typed(Producer):
 
 
 SEALED = [
-    {"v": 1, "payload": {"text": "a"}},
-    {"v": 2, "payload": None, "baggage": "a=1"},
+    {"v": WIRE_FORMAT_VERSION, "payload": {"text": "a"}},
+    {"v": WIRE_FORMAT_VERSION + 1, "payload": None, "baggage": "a=1"},
 ]
 NO_JSON = {
     "object": object(),
