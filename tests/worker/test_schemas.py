@@ -28,6 +28,10 @@ select count(*) from pg_locks
 where locktype = 'advisory' and classid = 7067 and objid = {}.bell('audio')::oid
   and database = (select oid from pg_database where datname = current_database())"""
 
+QUIET = """
+select max(state_change) < clock_timestamp() - interval '300 ms' from pg_stat_activity
+where datname = current_database() and application_name like 'pgqueue:worker:%'"""
+
 
 @pytest.fixture
 def both(dsn: str, conn: Connection) -> Iterator[Connection]:
@@ -95,6 +99,8 @@ async def test_the_doorbell_of_one_schema_wakes_nobody_of_another(
         async with running(Worker(pg, include=[heard(results, "reports")])):
             await eventually(lambda: one(both, ASLEEP.format("reports")), 1)
             assert one(both, ASLEEP.format("pgqueue")) == 0
+            # Past the looks that it takes after falling asleep only the bell is left.
+            await eventually(lambda: one(both, QUIET), True)
             assert one(both, "select pgqueue.ring('audio')") is False
             await asyncio.to_thread(pg.push, "audio", "song", on=both)
             await eventually(lambda: results, ["reports song"])
