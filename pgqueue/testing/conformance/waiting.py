@@ -38,6 +38,15 @@ class Waiting:
                 pushed = await driver.push_json(QUEUE, number)
                 assert (await patiently(sleeping)).id == pushed
 
+    async def test_what_came_after_the_last_look_is_not_slept_over(self, driver: Both) -> None:
+        async with opened(driver) as source:
+            for number in range(3):
+                assert list(await source.claim(asking())) == []
+                pushed = await driver.push_json(QUEUE, number)
+                await patiently(asyncio.create_task(source.wait(LONG)))
+                found = await patiently(asyncio.create_task(arrival(source)))
+                assert found.id == pushed
+
     async def test_every_one_of_several_sleepers_may_be_woken(self, driver: Both) -> None:
         async with opened(driver) as one, opened(driver) as two:
             sleeping = [asyncio.create_task(arrival(source)) for source in (one, two)]
