@@ -34,7 +34,7 @@ __all__ = ["Worker"]
 
 
 # A claim under way, a cancelled handler or an outcome to write gets so many seconds at least.
-_LAST_WORDS = 2.0
+_LAST_WORDS = 5.0
 
 
 class _Parts(NamedTuple):
