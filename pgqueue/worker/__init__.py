@@ -34,7 +34,7 @@ __all__ = ["Worker"]
 
 
 # A claim under way, a cancelled handler or an outcome to write gets so many seconds at least.
-_LAST_WORDS = 5.0
+_LAST_WORDS = 2.0
 
 
 class _Parts(NamedTuple):
@@ -231,6 +231,7 @@ class Worker:
         await first(parts.runner.idle(), self._releasing.wait(), within=deadline - monotonic())
         parts.runner.release()
         await first(parts.runner.idle(), within=_LAST_WORDS)
+        parts.runner.abandon()
         parts.settler.stop()
         await first(services.settling, within=max(deadline - monotonic(), _LAST_WORDS))
         # Only when every outcome is written may the leases of what is left lapse.

@@ -37,6 +37,7 @@ class Attempt:
     leased_at: float = field(default_factory=monotonic)
     interruption: Interruption | None = None
     completed: bool = False
+    abandoned: bool = False
     task: asyncio.Task[None] | None = None
 
     @property

@@ -60,6 +60,15 @@ def unsettled(settlement: Settlement, error: BackendError) -> None:
     worker.error("job %d: its outcome could not be written: %s", settlement.lease.job, error)
 
 
+def abandoned(delivery: Delivery) -> None:
+    """Say that a cancelled handler does not end."""
+    jobs.warning(
+        "job %d (%s): its handler was cancelled and does not end; the job is given back",
+        delivery.id,
+        address(delivery),
+    )
+
+
 def lost(delivery: Delivery) -> None:
     """Say that an attempt had lost its lease."""
     jobs.warning(

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
+from functools import partial
 from time import monotonic
 from typing import Any, Protocol
 
@@ -93,6 +94,15 @@ class Runner:
         for attempt in self.held():
             attempt.interrupt("shutdown")
 
+    def abandon(self) -> None:
+        """Give back the jobs whose handlers do not end; their leases keep them from the outcome."""
+        for attempt in self.held():
+            if attempt.task is not None and not attempt.task.done():
+                attempt.abandoned = True
+                journal.abandoned(attempt.delivery)
+                settlement = Settlement(attempt.lease, Release())
+                self._sink.put(settlement, partial(self._written, attempt))
+
     async def _run(self, attempt: Attempt) -> None:
         begun = monotonic()
         error: BaseException | None = None
@@ -163,15 +173,17 @@ class Runner:
             return judge(error, default, attempt=number, chance=chance)
 
     def _settle(self, attempt: Attempt, outcome: Outcome | None) -> None:
+        if attempt.abandoned:
+            return
         if attempt.completed or outcome is None:
             self._finish(attempt)
             return
         if attempt.processor is None and isinstance(outcome, Release):
             journal.unknown(attempt.delivery)
         settlement = Settlement(attempt.lease, outcome)
-        self._sink.put(settlement, lambda held: self._written(attempt, held=held))
+        self._sink.put(settlement, partial(self._written, attempt))
 
-    def _written(self, attempt: Attempt, *, held: bool) -> None:
+    def _written(self, attempt: Attempt, held: bool) -> None:
         if not held:
             journal.lost(attempt.delivery)
         self._finish(attempt)

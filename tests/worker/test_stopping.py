@@ -209,10 +209,10 @@ async def test_a_stuck_thread_does_not_keep_the_worker(
         go.set()
 
 
-async def test_a_handler_that_ignores_its_cancellation_does_not_keep_the_worker(
-    dsn: str, processors: Processors, conn: Connection
+async def test_a_handler_that_ignores_its_cancellation_loses_its_job(
+    dsn: str, processors: Processors, conn: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """B22: the worker leaves it behind; its lease lapses by itself."""
+    """B22: it is given back all the same, uncounted; what the handler still does is fenced off."""
     started, go = asyncio.Event(), asyncio.Event()
 
     @processors.process("audio")
@@ -224,12 +224,13 @@ async def test_a_handler_that_ignores_its_cancellation_does_not_keep_the_worker(
             except asyncio.CancelledError:
                 continue
 
-    pg = driver(dsn, shutdown_timeout="100ms")
+    pg = driver(dsn, shutdown_timeout="100ms", lease="60s")
     pg.push("audio", 7, on=conn)
     async with running(Worker(pg, include=[processors])):
         await soon(started.wait())
     go.set()
-    assert census(conn) == {"leased": 1}
+    assert conn.execute(STORED).fetchall() == [(True, 0, None)]
+    assert "was cancelled and does not end" in caplog.text
 
 
 @pytest.mark.parametrize("include", ["nothing", "an empty set"])
