@@ -151,6 +151,13 @@ class Config:
             )
         return config
 
+    def connection_of(self, queue: str) -> str | None:
+        """Name the connection that declares a queue, or has it as its default; None: this one."""
+        for name, settings in self.connections.items():
+            if queue == settings.get("default_queue") or queue in settings.get("queues", ()):
+                return name
+        return None
+
     def conninfo(self) -> str:
         """Return the connection string for libpq; empty when its own variables say it all."""
         if self.dsn is None:

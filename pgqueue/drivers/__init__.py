@@ -51,12 +51,15 @@ class AnyDriver(Driver, JobProducer, Protocol):
         ...
 
 
-def driver(connection: str | None = None, /, **settings: Any) -> AnyDriver:
+def driver(connection: str | Queue[Any] | None = None, /, **settings: Any) -> AnyDriver:
     """Make the driver of the default connection, or of a named one, as the settings say.
 
+    A queue stands for the connection that declares it, under its `queues` or as its default.
     `settings` are those of `Config.load`. They are handed on, so whoever makes a driver of
     another kind gives its class `def __init__(self, **settings): Config.load(**settings)`.
     """
+    if isinstance(connection, Queue):
+        connection = Config.load(**settings).connection_of(connection.name)
     if connection is not None:
         settings["connection"] = connection
     name = Config.load(**settings).driver

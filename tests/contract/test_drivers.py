@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 import pgqueue
-from pgqueue import Config, ConfigError, Memory, Postgres, Sync, drivers
+from pgqueue import Config, ConfigError, Memory, Postgres, Queue, Sync, drivers
 
 
 class Pigeons:
@@ -89,3 +90,18 @@ def test_choosing_a_driver_loads_no_other(name: str) -> None:
     ).stdout.split()
     assert f"pgqueue.drivers.{name}" in loaded
     assert not {"psycopg", "pgqueue.drivers.postgres"} & set(loaded)
+
+
+def test_a_queue_is_on_the_connection_that_declares_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """E01: a root connection by URL or by keywords, and queues that override it."""
+    declared = {
+        "reports": {"dsn": "host=db port=5433 dbname=reports user=ada", "default_queue": "daily"},
+        "local": {"driver": "memory", "queues": {"mails": {"attempts": 3}}},
+    }
+    monkeypatch.setenv("PGQUEUE_DSN", "postgresql://bob@db/main")
+    monkeypatch.setenv("PGQUEUE_CONNECTIONS", json.dumps(declared))
+    assert pgqueue.driver(Queue("orders")).config.endpoint() == "db:5432/main as bob"
+    assert pgqueue.driver(Queue("daily")).config.endpoint() == "db:5433/reports as ada"
+    mails = pgqueue.driver(Queue("mails", str))
+    assert isinstance(mails, Memory)
+    assert mails.config.queues["mails"].attempts == 3
