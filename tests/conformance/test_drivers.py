@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 
 from pgqueue import Memory, Postgres, Processors, Sync, Worker
-from pgqueue.testing.conformance import DriverConformance, ProducerConformance
+from pgqueue.testing.conformance import (
+    DriverConformance,
+    LettersConformance,
+    ProducerConformance,
+)
 
 
-class TestMemory(DriverConformance):
+class TestMemory(DriverConformance, LettersConformance):
     """Retries, delays, leases and the dead, in the memory of a process."""
 
     @pytest.fixture
@@ -19,7 +23,7 @@ class TestMemory(DriverConformance):
         return Memory(env=False)
 
 
-class TestPostgres(DriverConformance):
+class TestPostgres(DriverConformance, LettersConformance):
     """The same, and durable."""
 
     @pytest.fixture

@@ -93,14 +93,15 @@ async def test_the_dead_stay_with_their_reason_and_failures(
     async with running(Worker(memory, include=[processors], events=[hear])):
         for _ in range(5):
             await soon(ended.get())
-    told = {(one.id, one.queue, one.reason, one.attempt, len(one.failures)) for one in memory.dead}
+    dead = await memory.dead.list()
+    told = {(one.id, one.queue, one.reason, one.attempt, len(one.failures)) for one in dead}
     assert told == {
         (1, "audio", "expired", 0, 1),
         (2, "audio", "exhausted", 2, 2),
         (3, "audio", "aborted", 1, 1),
         (4, "numbers", "rejected", 0, 1),
     }
-    assert "bad sound" in next(one for one in memory.dead if one.id == 2).failures[-1].error
+    assert "bad sound" in next(one for one in dead if one.id == 2).failures[-1].error
 
 
 async def test_a_transaction_completes_the_job_without_a_database(

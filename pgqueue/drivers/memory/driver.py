@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from pgqueue.config import Config
+from pgqueue.drivers.memory.letters import Letters
 from pgqueue.drivers.memory.source import Source
-from pgqueue.drivers.memory.store import DeadJob, Store
+from pgqueue.drivers.memory.store import Store
 from pgqueue.options import PushOptions, Said, read_options
 from pgqueue.plain import Json
 from pgqueue.producer import Producer
@@ -29,12 +30,12 @@ class Memory(Producer):
         self._store = Store()
 
     def __repr__(self) -> str:
-        return f"Memory({len(self._store)} jobs, {len(self.dead)} dead)"
+        return f"Memory({len(self._store)} jobs, {len(self._store.dead)} dead)"
 
     @property
-    def dead(self) -> Sequence[DeadJob]:
-        """The dead letters, the oldest first."""
-        return tuple(self._store.dead)
+    def dead(self) -> Letters:
+        """The dead letters of this process."""
+        return Letters(self._store)
 
     async def push_json(self, queue: str, payload: Json, /, **options: Any) -> int:
         """Push a JSON value as one job, and return its id."""

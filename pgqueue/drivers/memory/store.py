@@ -10,26 +10,14 @@ from itertools import count
 from math import inf
 from threading import Lock
 from time import monotonic
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from pgqueue.drivers.memory.bell import Bell
 from pgqueue.options import Said
-from pgqueue.outcome import Dead, Done, Failure, Outcome, Reason, Release, Retry
-from pgqueue.seam import Claim, Delivery, Lease
+from pgqueue.outcome import Dead, Done, Failure, Outcome, Release, Retry
+from pgqueue.seam import Claim, DeadJob, Delivery, Lease
 
 _WORKER_LOST = Failure("worker lost: its lease lapsed before the attempt ended")
-
-
-class DeadJob(NamedTuple):
-    """A job that will not run by itself, and why."""
-
-    id: int
-    queue: str
-    name: str | None
-    reason: Reason
-    attempt: int
-    envelope: str
-    failures: Sequence[Failure]
 
 
 @dataclass(slots=True)
@@ -53,7 +41,7 @@ class Store:
 
     def __init__(self) -> None:
         self.bell = Bell()
-        self.dead: list[DeadJob] = []
+        self._dead: dict[int, tuple[DeadJob, _Job]] = {}
         self._lock = Lock()
         self._ids = count(1)
         self._jobs: dict[int, _Job] = {}
@@ -118,6 +106,29 @@ class Store:
                 self._hide(job, seconds)
         return job is not None
 
+    @property
+    def dead(self) -> Sequence[DeadJob]:
+        """The dead jobs, in the order of their ids."""
+        with self._lock:
+            return [self._dead[number][0] for number in sorted(self._dead)]
+
+    def discard(self, number: int) -> bool:
+        """Forget a dead job, if there is one of that id."""
+        with self._lock:
+            return self._dead.pop(number, None) is not None
+
+    def redrive(self, number: int) -> bool:
+        """Put a dead job back, with a fresh budget and its failures."""
+        with self._lock:
+            found = self._dead.pop(number, None)
+            if found is not None:
+                job = found[1]
+                job.delivery = job.delivery._replace(attempt=0, expired=False, lost=False)
+                job.expires_at, job.unwanted_since = inf, None
+                self._jobs[number] = job
+                self._put(job, 0.0)
+        return found is not None
+
     def due_in(self) -> float:
         """Return in how many seconds a job becomes due, or a lease lapses."""
         with self._lock:
@@ -180,7 +191,8 @@ class Store:
                 del self._jobs[delivery.id]
                 attempt = delivery.attempt - (not counted)
                 head = (delivery.id, delivery.queue, delivery.name, reason, attempt)
-                self.dead.append(DeadJob(*head, delivery.envelope, tuple(job.failures)))
+                dead = DeadJob(*head, delivery.envelope, tuple(job.failures))
+                self._dead[delivery.id] = (dead, job)
             case other:
                 assert_never(other)
 

@@ -11,6 +11,7 @@ import psycopg
 from pgqueue.config import Config
 from pgqueue.drivers.postgres import connect, push
 from pgqueue.drivers.postgres.failures import translated
+from pgqueue.drivers.postgres.letters import Letters
 from pgqueue.drivers.postgres.publish import Publisher
 from pgqueue.drivers.postgres.push import PushOptions
 from pgqueue.drivers.postgres.source import Source
@@ -141,6 +142,11 @@ class Postgres(Publisher):
         """Push a JSON value as one job, as every driver can; `on` and the options of `push`."""
         pushed: Any = self.push(queue, payload, **options)
         return int(pushed if isinstance(pushed, int) else await pushed)
+
+    @property
+    def dead(self) -> Letters:
+        """The dead letters; each call is a transaction of its own, on the driver's pool."""
+        return Letters(lambda work: self._on(None, work), self.config.schema)
 
     def source(self, queues: Sequence[str], worker: str) -> Source:
         """Make the jobs' face for one worker, which serves `queues`."""

@@ -5,19 +5,21 @@
         def driver(self):
             return Mine()
 
-A driver names the CONFORMANCE_VERSION that it has passed.
+A driver that keeps its dead letters, as `dead`, passes LettersConformance too. A driver names
+the CONFORMANCE_VERSION that it has passed.
 """
 
 from typing import Final
 
 from pgqueue.testing.conformance.claims import Claims
 from pgqueue.testing.conformance.leases import Leases
+from pgqueue.testing.conformance.letters import LettersConformance
 from pgqueue.testing.conformance.options import Options
 from pgqueue.testing.conformance.outcomes import Outcomes
 from pgqueue.testing.conformance.producer import ProducerConformance
 from pgqueue.testing.conformance.waiting import Waiting
 
-__all__ = ["CONFORMANCE_VERSION", "DriverConformance", "ProducerConformance"]
+__all__ = ["CONFORMANCE_VERSION", "DriverConformance", "LettersConformance", "ProducerConformance"]
 
 CONFORMANCE_VERSION: Final = 1
 
