@@ -3,7 +3,7 @@
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 RUN := .venv/bin/
 
-.PHONY: demo test check constraints
+.PHONY: demo test check bench constraints
 .DELETE_ON_ERROR:
 
 demo: .venv/demo.stamp
@@ -19,6 +19,10 @@ check: .venv/dev.stamp
 	$(RUN)mypy
 	$(RUN)pyright
 	@$(RUN)python -m tests.rows
+
+# Ratios only: absolute speeds differ from machine to machine.
+bench: .venv/dev.stamp
+	@$(RUN)python -m tests.bench
 
 # Looks up the newest versions that fit; commit what it changes.
 constraints: | $(UV)
