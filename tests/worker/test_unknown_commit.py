@@ -10,7 +10,8 @@ import pytest
 
 from pgqueue import AttemptEnded, Job, Postgres, Processors, Worker
 from pgqueue.outcome import Done, Retry
-from tests.proxy import Cut, Proxy
+from tests.chaos.proxy import Proxy
+from tests.chaos.traps import Point
 from tests.worker.conftest import QUICK
 from tests.worker.running import Connection, census, drained, eventually, one, running, soon
 
@@ -88,13 +89,13 @@ async def test_a_commit_whose_answer_is_lost_is_not_run_again(
     proxy: Proxy, far: Postgres, conn: Connection, handler: Any
 ) -> None:
     """B35: the database is asked, and says that the job is gone: the attempt is done."""
-    proxy.cutting = "answer"
+    cut = proxy.trap("COMMIT", at="done", act="cut")
     far.push("audio", None, on=conn)
     working, ended = worker(far, handler)
     async with running(working):
         assert (await soon(ended.get())).outcome == Done()
         await drained(conn)
-    assert proxy.cut.is_set()
+    assert cut.sprung.is_set()
     assert (ran, entries(conn), census(conn)) == ([1], ["attempt 1"], {})
 
 
@@ -103,19 +104,19 @@ async def test_a_commit_that_did_not_arrive_is_a_failure_and_runs_again(
     proxy: Proxy, far: Postgres, conn: Connection, handler: Any
 ) -> None:
     """B35: the database is asked, and still has the job: the effect exists once, by attempt 2."""
-    proxy.cutting = "commit"
+    cut = proxy.trap("COMMIT", at="sent", act="cut")
     far.push("audio", None, on=conn)
     working, ended = worker(far, handler)
     async with running(working):
         assert isinstance((await soon(ended.get())).outcome, Retry)
         assert (await soon(ended.get())).outcome == Done()
         await drained(conn)
-    assert proxy.cut.is_set()
+    assert cut.sprung.is_set()
     assert (ran, entries(conn), census(conn)) == ([1, 2], ["attempt 2"], {})
 
 
 @pytest.mark.parametrize(
-    ("handler", "cut", "attempts"), [(on_the_loop, "commit", [1, 2]), (on_a_thread, "answer", [1])]
+    ("handler", "cut", "attempts"), [(on_the_loop, "sent", [1, 2]), (on_a_thread, "done", [1])]
 )
 async def test_when_nobody_can_be_asked_the_lease_decides(
     proxy: Proxy,
@@ -123,11 +124,12 @@ async def test_when_nobody_can_be_asked_the_lease_decides(
     conn: Connection,
     caplog: pytest.LogCaptureFixture,
     handler: Any,
-    cut: Cut,
+    cut: Point,
     attempts: list[int],
 ) -> None:
     """B35: the attempt ends without an outcome; its job is gone, or runs again after its lease."""
-    proxy.cutting, proxy.refuses_after_cut = cut, True
+    proxy.refuses_after_cut = True
+    proxy.trap("COMMIT", at=cut, act="cut")
     far.push("audio", None, on=conn)
     working, ended = worker(far, handler)
     async with running(working):
@@ -144,7 +146,7 @@ async def test_a_transaction_that_the_server_keeps_open_is_not_waited_for(
     proxy: Proxy, far: Postgres, conn: Connection
 ) -> None:
     """B35: the server has not noticed that its client is gone; nothing is decided, nothing lost."""
-    proxy.cutting, proxy.half_open = "commit", True
+    proxy.trap("COMMIT", at="sent", act="leave server")
     far.push("audio", None, on=conn)
     working, ended = worker(far, on_the_loop)
     async with running(working):
