@@ -102,11 +102,11 @@ def test_an_upgrade_to_an_older_revision_changes_nothing(
 
 def test_a_script_for_a_range_holds_only_the_later_revisions(next_revision: Extend) -> None:
     """C25: a DBA upgrades from what is there, one transaction a revision."""
-    first = pgqueue_migrations.head()
+    first, before = pgqueue_migrations.head(), pgqueue_migrations.sql().count("BEGIN;")
     next_revision('    op.execute("create table pgqueue.more (id bigint)")\n')
     script = pgqueue_migrations.sql(f"{first}:head")
 
     assert "pgqueue.more" in script
     assert "pgqueue.jobs" not in script
     assert script.count("BEGIN;") == script.count("COMMIT;") == 1
-    assert pgqueue_migrations.sql().count("BEGIN;") == 2
+    assert pgqueue_migrations.sql().count("BEGIN;") == before + 1

@@ -39,7 +39,7 @@ def test_a_schema_without_a_recorded_revision_is_left_alone(empty_dsn: str) -> N
 
 def test_an_unknown_revision_is_refused_with_the_newest_known_one(empty_dsn: str) -> None:
     for migrate in (pgqueue_migrations.upgrade, pgqueue_migrations.downgrade):
-        with pytest.raises(MigrationError, match=r"'pgq_0000'.*newest.*pgq_0001"):
+        with pytest.raises(MigrationError, match=r"'pgq_0000'.*newest.*pgq_0002"):
             migrate(empty_dsn, "pgq_0000")
     assert fingerprint(empty_dsn) == {}
 

@@ -8,6 +8,7 @@ from runpy import run_path
 
 import pgqueue_migrations
 import psycopg
+import pytest
 
 from tests.migrations.catalog import fingerprint, without_ledger
 
@@ -25,7 +26,7 @@ def test_a_fresh_database_is_brought_to_the_newest_revision(empty_dsn: str) -> N
     assert pgqueue_migrations.current(empty_dsn) is None
     pgqueue_migrations.upgrade(empty_dsn)
 
-    assert pgqueue_migrations.current(empty_dsn) == pgqueue_migrations.head() == "pgq_0001"
+    assert pgqueue_migrations.current(empty_dsn) == pgqueue_migrations.head() == "pgq_0002"
     with psycopg.connect(empty_dsn) as conn:
         job_id = conn.execute("select pgqueue.push('email', '{}')").fetchone()
         assert job_id == conn.execute("select id from pgqueue.jobs").fetchone()
@@ -101,6 +102,21 @@ def test_a_downgrade_leaves_only_the_empty_ledger(empty_dsn: str) -> None:
     assert pgqueue_migrations.current(empty_dsn) is None
 
 
+def test_a_downgrade_by_one_revision_leaves_what_the_one_before_had_made(empty_dsn: str) -> None:
+    """K15: each revision takes back what it did, comments and functions included."""
+    pgqueue_migrations.upgrade(empty_dsn, "pgq_0001")
+    before = fingerprint(empty_dsn)
+    with psycopg.connect(empty_dsn) as conn:
+        conn.execute("select pgqueue.push('email', '{}', expires_in => '1 h')")
+    pgqueue_migrations.upgrade(empty_dsn)
+
+    pgqueue_migrations.downgrade(empty_dsn, "pgq_0001")
+
+    assert fingerprint(empty_dsn) == before
+    with psycopg.connect(empty_dsn) as conn:
+        assert conn.execute("select count(*) from pgqueue.jobs").fetchone() == (1,)
+
+
 def test_down_and_up_again_gives_the_same_catalog(empty_dsn: str) -> None:
     """K15: nothing is lost or left over on the way back."""
     pgqueue_migrations.upgrade(empty_dsn)
@@ -134,11 +150,12 @@ def test_the_catalog_comparison_sees_every_kind_of_change(empty_dsn: str) -> Non
         seen = now
 
 
-def test_every_sql_file_of_a_revision_is_run_by_it() -> None:
+@pytest.mark.parametrize(("number", "name"), [("0001", "first_schema"), ("0002", "dead_letters")])
+def test_every_sql_file_of_a_revision_is_run_by_it(number: str, name: str) -> None:
     """A file that was written but not listed would never reach a database."""
     root = resources.files("pgqueue_migrations")
-    revision = run_path(str(root / "versions" / "pgq_0001_first_schema.py"))
-    folder = {file.name for file in (root / "sql" / "0001").iterdir()}
+    revision = run_path(str(root / "versions" / f"pgq_{number}_{name}.py"))
+    folder = {file.name for file in (root / "sql" / number).iterdir()}
 
     assert sorted(revision["FILES"]) == sorted(folder)
 
