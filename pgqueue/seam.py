@@ -6,6 +6,7 @@ A driver needs this module and nothing else of pgqueue; this module needs only t
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
@@ -27,6 +28,7 @@ __all__ = [
     "Delivery",
     "Done",
     "Driver",
+    "Extend",
     "Failure",
     "InlineDriver",
     "JobProducer",
@@ -120,6 +122,14 @@ class Settlement(NamedTuple):
     outcome: Outcome
 
 
+Extend = Callable[[Sequence[Lease], timedelta], Mapping[int, bool]]
+"""Prolongs leases from now, and returns the jobs whose lease still held.
+
+With each goes whether it was prolonged: False when its row is being written at this moment, so
+that it holds for now and has to be asked for again.
+"""
+
+
 class JobSource(Protocol):
     """The storage as one worker sees it; open while its context is entered.
 
@@ -142,8 +152,12 @@ class JobSource(Protocol):
         """Write outcomes; return the ids of the jobs whose lease still held."""
         ...
 
-    async def extend(self, leases: Sequence[Lease], lease: timedelta) -> Collection[int]:
-        """Prolong leases from now; return the ids of the jobs whose lease still held."""
+    def extender(self) -> AbstractContextManager[Extend]:
+        """Give what prolongs leases; entered and called in a thread of the worker's own.
+
+        It blocks, and shares nothing with the event loop: a handler that holds up the loop, or
+        a claim that hangs, must not cost the leases.
+        """
         ...
 
     async def wait(self, at_most: timedelta) -> None:

@@ -28,6 +28,7 @@ SHARED_IN_WORKER = (
     "executors",
     "journal",
     "loan",
+    "pulse",
     "service",
     "slots",
     "until",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Final
@@ -16,7 +16,7 @@ from pgqueue.plain import Json
 from pgqueue.producer import Producer
 from pgqueue.scope import Scope
 from pgqueue.sealing import seal_json
-from pgqueue.seam import Claim, Delivery, Lease, RunNow, Settlement
+from pgqueue.seam import Claim, Delivery, Extend, Lease, RunNow, Settlement
 
 # Nothing waits here, so priority and expires_in hold by themselves. What would have to wait
 # (delay, run_at) or to be tried again (attempts, backoff) is refused.
@@ -91,9 +91,9 @@ class Source:
         """Write nothing."""
         return ()
 
-    async def extend(self, leases: Sequence[Lease], lease: timedelta) -> Collection[int]:
-        """Prolong nothing."""
-        return ()
+    def extender(self) -> AbstractContextManager[Extend]:
+        """Give what prolongs nothing: no lease of a worker's holds."""
+        return nullcontext(lambda leases, lease: {})
 
     async def wait(self, at_most: timedelta) -> None:
         """Sleep."""

@@ -55,6 +55,15 @@ def defect(error: BaseException) -> None:
     worker.critical("a defect ends this worker: %s", error, exc_info=error)
 
 
+def stalled(stack: str) -> None:
+    """Say that the event loop stands still, and where."""
+    worker.warning(
+        "the event loop stands still, and every async job with it; leases are kept. A plain def "
+        "would run on a thread. It is at:\n%s",
+        stack.rstrip(),
+    )
+
+
 def unsettled(settlement: Settlement, error: BackendError) -> None:
     """Say that the database refused one outcome."""
     worker.error("job %d: its outcome could not be written: %s", settlement.lease.job, error)

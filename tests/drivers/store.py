@@ -73,8 +73,8 @@ def promote(conn: Connection, limit: int = 500) -> tuple[int, float | None]:
     return run(conn, PROMOTE, {"limit": limit})[0]
 
 
-def extend(conn: Connection, job: int, token: int) -> list[int]:
-    """Extend a lease by a minute; return the job's id if it held."""
+def extend(conn: Connection, job: int, token: int) -> list[tuple[int, bool]]:
+    """Extend a lease by a minute; return the job's id if it held, and whether it was extended."""
     lease = timedelta(minutes=1)
     return run(conn, EXTEND, {"ids": [job], "tokens": [token], "lease": lease})
 

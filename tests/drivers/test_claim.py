@@ -77,7 +77,7 @@ def test_a_lease_is_extended_only_by_its_token(conn: Connection) -> None:
     [job] = insert(conn, "audio")
     claim(conn, {"audio": 1}, token=1)
     assert extend(conn, job, token=2) == []
-    assert extend(conn, job, token=1) == [job]
+    assert extend(conn, job, token=1) == [(job, True)]
 
 
 def test_no_claimer_waits_for_another(conn: Connection, dsn: str) -> None:

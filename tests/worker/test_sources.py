@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from pgqueue import Config, ConfigError, Processors, RegistrationError, Worker
 from pgqueue.outcome import Dead
 from pgqueue.scope import Scope
-from pgqueue.seam import Claim, Delivery, Lease, Settlement, Transport
+from pgqueue.seam import Claim, Delivery, Extend, Lease, Settlement, Transport
 from tests.worker.running import running, soon
 
 
@@ -45,8 +46,8 @@ class OneDocument:
             self.settled.put_nowait(one)
         return [one.lease.job for one in settlements]
 
-    async def extend(self, leases: Sequence[Lease], lease: timedelta) -> Collection[int]:
-        return [one.job for one in leases]
+    def extender(self) -> AbstractContextManager[Extend]:
+        return nullcontext(lambda leases, lease: {one.job: True for one in leases})
 
     async def wait(self, at_most: timedelta) -> None:
         await asyncio.Event().wait()

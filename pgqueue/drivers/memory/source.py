@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 
 from pgqueue.drivers.memory.store import Store
 from pgqueue.errors import LeaseLost, UnsupportedOption
 from pgqueue.outcome import Done
 from pgqueue.scope import Scope
-from pgqueue.seam import Claim, Delivery, Lease, Settlement
+from pgqueue.seam import Claim, Delivery, Extend, Lease, Settlement
 
 
 class Source:
@@ -34,10 +34,9 @@ class Source:
         """Write outcomes; return the ids whose lease still held."""
         return {one.lease.job for one in settlements if self._store.settle(*one)}
 
-    async def extend(self, leases: Sequence[Lease], lease: timedelta) -> Collection[int]:
-        """Prolong leases from now; return the ids whose lease still held."""
-        seconds = lease.total_seconds()
-        return {one.job for one in leases if self._store.extend(one, seconds)}
+    def extender(self) -> AbstractContextManager[Extend]:
+        """Give what prolongs leases; the store may be used in any thread."""
+        return nullcontext(self._extend)
 
     async def wait(self, at_most: timedelta) -> None:
         """Sleep until there is a change since the last claim, or a job is due."""
@@ -59,6 +58,10 @@ class Source:
             "Memory has no database, so there is no job.connection(); open one of your own, or "
             "use the Postgres driver"
         )
+
+    def _extend(self, leases: Sequence[Lease], lease: timedelta) -> Mapping[int, bool]:
+        seconds = lease.total_seconds()
+        return {one.job: True for one in leases if self._store.extend(one, seconds)}
 
     @contextmanager
     def _completing(self, lease: Lease) -> Iterator[None]:

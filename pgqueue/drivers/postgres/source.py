@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from time import monotonic
 from typing import Any
@@ -21,18 +22,18 @@ from pgqueue.drivers.postgres.statement import load, run
 from pgqueue.errors import Unavailable
 from pgqueue.outcome import Retry
 from pgqueue.scope import Scope
-from pgqueue.seam import Claim, Delivery, Lease, Settlement
+from pgqueue.seam import Claim, Delivery, Extend, Lease, Settlement
 
 CLAIM = load("claim", Delivery)
-EXTEND = load("extend", int)
+EXTEND = load("extend", lambda job, prolonged: (job, prolonged))
 SUBSCRIBE = load("subscribe", bool)
 PROMOTE = load("promote", lambda moved, next_in, _: (moved, next_in))
 
 _PROMOTE_LIMIT = 500
 # Polling replaces the doorbell while the listening connection is away.
 _DEGRADED_POLL = 1.0
-# claims, settlements, extensions: each may be under way at once.
-_CONTROL_CONNECTIONS = 3
+# claims, settlements: each may be under way at once.
+_CONTROL_CONNECTIONS = 2
 
 
 class Source:
@@ -127,11 +128,15 @@ class Source:
                 self._alarm.at_most(outcome.delay.total_seconds())
         return written
 
-    async def extend(self, leases: Sequence[Lease], lease: timedelta) -> Collection[int]:
-        """Prolong leases from now; return the ids whose lease still held."""
-        with translated():
-            async with self._control.connection() as conn:
-                return set(await run(conn, self._extending, leased(leases) | {"lease": lease}))
+    @contextmanager
+    def extender(self) -> Iterator[Extend]:
+        """Give what prolongs leases, on a blocking connection of its own."""
+        with translated(), psycopg.connect(self._conninfo, autocommit=True) as conn:
+
+            def extend(leases: Sequence[Lease], lease: timedelta) -> Mapping[int, bool]:
+                return dict(run(conn, self._extending, leased(leases) | {"lease": lease}))
+
+            yield extend
 
     async def wait(self, at_most: timedelta) -> None:
         """Sleep until a bell rings, a job is due, or it is time to look again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import count
@@ -64,9 +64,16 @@ async def settle(source: JobSource, delivery: Delivery, outcome: Outcome) -> boo
     return delivery.id in written
 
 
-async def extend(source: JobSource, leases: Sequence[Lease], lease: timedelta) -> Collection[int]:
-    """Prolong leases."""
-    return await source.extend(leases, lease)
+async def extend(
+    source: JobSource, leases: Sequence[Lease], lease: timedelta
+) -> Mapping[int, bool]:
+    """Prolong leases as the worker does, in another thread."""
+
+    def prolong() -> Mapping[int, bool]:
+        with source.extender() as extend:
+            return dict(extend(leases, lease))
+
+    return await asyncio.to_thread(prolong)
 
 
 async def patiently(waiting: asyncio.Task[Any]) -> Any:

@@ -1,6 +1,19 @@
--- Prolong leases that still hold, from now, and return the ids of their jobs.
-update pgqueue.jobs
-set visible_at = now() + :lease
+-- Prolong leases that hold, from now, and return the ids of their jobs, each with whether it was.
+-- Waits for nobody: a row that a statement in flight has locked is held as it was, and not
+-- prolonged this time. Were it waited for, one hanging commit would cost every other lease.
+with prolonged as (
+  update pgqueue.jobs
+  set visible_at = now() + :lease
+  where ctid = any (array(
+    select ctid
+    from pgqueue.jobs
+    where id = any (:ids::bigint[])
+      and lease = (:tokens::bigint[])[array_position(:ids::bigint[], id)]
+    for no key update skip locked
+  ))
+  returning id
+)
+select id, id = any (array(select id from prolonged))
+from pgqueue.jobs
 where id = any (:ids::bigint[])
   and lease = (:tokens::bigint[])[array_position(:ids::bigint[], id)]
-returning id
