@@ -15,7 +15,7 @@ from pgqueue import Worker
 T = TypeVar("T")
 Connection = psycopg.Connection[Any]
 
-PATIENCE = 15.0
+PATIENCE = 45.0
 _LOOK_AGAIN = 0.01
 
 SLEEPING = """
