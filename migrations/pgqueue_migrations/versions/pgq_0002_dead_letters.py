@@ -10,11 +10,27 @@ depends_on = None
 FILES = (
     "dead_jobs.sql",
     "expiry.sql",
+    "redrives.sql",
+    "retention.sql",
+    "dead_search.sql",
+    "revive.sql",
+    "redrive_many.sql",
+    "discard.sql",
     "schema_version.sql",
 )
 
 # The comments are those of the revision before.
 DROPS = (
+    "drop function pgqueue.redrive_many, pgqueue.discard, pgqueue.discard_many",
+    "drop function pgqueue.redrive, pgqueue.revive, pgqueue.check_dead_filter",
+    "drop function pgqueue.dead_matches",
+    "drop index pgqueue.dead_jobs_reason, pgqueue.dead_jobs_age",
+    "alter table pgqueue.jobs drop column redrives",
+    "alter table pgqueue.scheduled_jobs drop column redrives",
+    "alter table pgqueue.dead_jobs drop column redrives",
+    "alter table pgqueue.queues drop column dead_keep",
+    "comment on column pgqueue.queues.dead_retention is "
+    "'How long its dead letters are kept; null: for ever.'",
     "drop index pgqueue.jobs_expiry, pgqueue.scheduled_jobs_expiry, pgqueue.dead_jobs_due",
     "alter table pgqueue.dead_jobs drop column parked_at, drop column dead_failures",
     "comment on column pgqueue.dead_jobs.visible_at is "
@@ -35,3 +51,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop what upgrade() created; dead letters stay, and parked ones are parked no more."""
     execute(DROPS)
+    run(["0001/redrive.sql"])

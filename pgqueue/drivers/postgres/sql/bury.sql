@@ -1,14 +1,17 @@
--- Move jobs whose lease still holds to the dead letters, with reason and last failure, and return their ids.
+-- Move jobs whose lease still holds to the dead letters, with reason and last failure, ring for these, and return their ids.
 with buried as (
   delete from pgqueue.jobs
   where id = any (:ids::bigint[])
     and lease = (:tokens::bigint[])[array_position(:ids::bigint[], id)]
-  returning id, queue, name, priority, attempt, max_attempts, backoff, timeout, envelope, failures, pushed_at, expires_at, worker
+  returning id, queue, name, priority, attempt, max_attempts, backoff, timeout, envelope, failures, pushed_at, expires_at, redrives, worker
+),
+dead as (
+  insert into pgqueue.dead_jobs (id, queue, name, priority, reason, attempt, max_attempts, backoff, timeout, envelope, failures, pushed_at, expires_at, redrives)
+  select id, queue, name, priority, (:reasons::text[])[array_position(:ids::bigint[], id)],
+    attempt - (:uncounted::integer[])[array_position(:ids::bigint[], id)], max_attempts, backoff, timeout, envelope,
+    coalesce(pgqueue.append_failure(failures, (:failures::jsonb[])[array_position(:ids::bigint[], id)] || jsonb_build_object('attempt', attempt, 'at', now(), 'worker', worker)), '[]'),
+    pushed_at, expires_at, redrives
+  from buried
+  returning id, queue
 )
-insert into pgqueue.dead_jobs (id, queue, name, priority, reason, attempt, max_attempts, backoff, timeout, envelope, failures, pushed_at, expires_at)
-select id, queue, name, priority, (:reasons::text[])[array_position(:ids::bigint[], id)],
-  attempt - (:uncounted::integer[])[array_position(:ids::bigint[], id)], max_attempts, backoff, timeout, envelope,
-  coalesce(pgqueue.append_failure(failures, (:failures::jsonb[])[array_position(:ids::bigint[], id)] || jsonb_build_object('attempt', attempt, 'at', now(), 'worker', worker)), '[]'),
-  pushed_at, expires_at
-from buried
-returning id
+select id from dead where pgqueue.ring(queue || '.dead') is not null

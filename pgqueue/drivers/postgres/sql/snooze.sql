@@ -5,17 +5,17 @@ with snoozed as (
   delete from pgqueue.jobs
   where id = any (:ids::bigint[])
     and lease = (:tokens::bigint[])[array_position(:ids::bigint[], id)]
-  returning id, queue, name, priority, attempt, max_attempts, backoff, timeout, envelope, failures, unique_key, pushed_at, expires_at
+  returning id, queue, name, priority, attempt, max_attempts, backoff, timeout, envelope, failures, unique_key, pushed_at, expires_at, redrives
 ),
 waiting as (
-  insert into pgqueue.scheduled_jobs (id, queue, name, priority, run_at, attempt, max_attempts, backoff, timeout, envelope, failures, unique_key, pushed_at, expires_at)
+  insert into pgqueue.scheduled_jobs (id, queue, name, priority, run_at, attempt, max_attempts, backoff, timeout, envelope, failures, unique_key, pushed_at, expires_at, redrives)
   select id, queue, name, priority, now() + (:delays::interval[])[array_position(:ids::bigint[], id)], attempt - 1, max_attempts, backoff, timeout, envelope,
     case
       when (:notes::jsonb[])[array_position(:ids::bigint[], id)] is null then failures #- '{-1,unwanted}'
       when failures -> -1 ? 'unwanted' then failures
       else pgqueue.append_failure(failures, (:notes::jsonb[])[array_position(:ids::bigint[], id)] || jsonb_build_object('at', now(), 'unwanted', extract(epoch from now())))
     end,
-    unique_key, pushed_at, expires_at
+    unique_key, pushed_at, expires_at, redrives
   from snoozed
   returning id, queue
 )
