@@ -31,6 +31,7 @@ SHARED_IN_WORKER = (
     "pulse",
     "service",
     "slots",
+    "stamp",
     "until",
 )
 # The folders of level 3; everything else directly in pgqueue/ is level 0.

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pgqueue.seam import Claim, Delivery, JobSource
 from pgqueue.worker.service import first
 from pgqueue.worker.slots import Slots
+from pgqueue.worker.stamp import Stamp
 from pgqueue.worker.until import Until
 
 
@@ -51,6 +52,7 @@ class Fetcher:
         self._until = until
         self._claimed = 0
         self.reason = "drained"
+        self.stamp = Stamp("Fetcher", appetite.poll_interval.total_seconds())
         self._stopping = asyncio.Event()
         self._turn = 0
 
@@ -63,9 +65,11 @@ class Fetcher:
         while not self._stopping.is_set() and not self._enough():
             rooms = self._slots.rooms(self._order())
             if not rooms:
-                await first(self._slots.given(), self._stopping.wait())
+                await first(self._slots.given(), self._stopping.wait(), within=self.stamp.interval)
+                self.stamp.renew()
                 continue
             claimed = await self._source.claim(self._claim(rooms))
+            self.stamp.renew()
             self._turn += 1
             self._claimed += len(claimed)
             for delivery in claimed:

@@ -50,6 +50,11 @@ def unavailable(service: str, error: BackendError) -> None:
     worker.warning("%s lost the database and tries again: %s", service, error)
 
 
+def available(service: str, seconds: float) -> None:
+    """Say that a service has the database again."""
+    worker.info("%s has the database again, after %.1f s", service, seconds)
+
+
 def defect(error: BaseException) -> None:
     """Say that a service ended by an error that nobody expected."""
     worker.critical("a defect ends this worker: %s", error, exc_info=error)

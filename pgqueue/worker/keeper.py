@@ -13,6 +13,7 @@ from typing import Protocol
 from pgqueue.errors import Unavailable
 from pgqueue.seam import Extend, JobSource, Lease
 from pgqueue.worker.pulse import Pulse
+from pgqueue.worker.stamp import Stamp
 
 # An answer that takes longer than a quarter of the lease is not waited for, if that is this long.
 _LEAST_PATIENCE = 5.0
@@ -53,6 +54,7 @@ class Keeper:
         self._patience = max(lease.total_seconds() / 4, _LEAST_PATIENCE)
         self._stopping = threading.Event()
         self._watch: _Watch | None = None
+        self.stamp = Stamp("Keeper", self._heartbeat)
 
     def stop(self) -> None:
         """Extend no more."""
@@ -89,11 +91,13 @@ class Keeper:
     def _keep(self, extend: Extend, watch: _Watch) -> None:
         pulse = Pulse(watch.tell, watch.thread)
         watch.asked = None
+        self.stamp.renew()
         while not watch.left.wait(self._heartbeat):
             half = monotonic() - self._lease.total_seconds() / 2
             aging = [attempt for attempt in self._held() if attempt.leased_at <= half]
             if aging:
                 self._extend(extend, aging, watch)
+            self.stamp.renew()
             pulse.check()
 
     def _extend(self, extend: Extend, aging: Sequence[Held], watch: _Watch) -> None:

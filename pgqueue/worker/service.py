@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from pgqueue.errors import Unavailable
 from pgqueue.worker import journal
+from pgqueue.worker.stamp import Stamp
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
@@ -17,6 +18,11 @@ _LONGEST_PAUSE = 5.0
 
 class Service(Protocol):
     """Runs until it is told to stop; may be run again after it has failed."""
+
+    @property
+    def stamp(self) -> Stamp:
+        """What it renews whenever it has got on."""
+        ...
 
     async def run(self) -> None:
         """Work until stopped; raise `Unavailable` when the storage is away."""
@@ -36,10 +42,13 @@ async def supervise(service: Service) -> None:
     while True:
         started = monotonic()
         try:
-            return await service.run()
+            await service.run()
+            return service.stamp.end()
         except Unavailable as error:
-            journal.unavailable(type(service).__name__, error)
+            service.stamp.miss()
+            journal.unavailable(service.stamp.service, error)
         except Exception as error:
+            service.stamp.end(defect=True)
             journal.defect(error)
             raise
         if monotonic() - started > _LONGEST_PAUSE:

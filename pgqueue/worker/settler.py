@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from pgqueue.errors import BackendError, Unavailable
 from pgqueue.seam import JobSource, Settlement
 from pgqueue.worker import journal
+from pgqueue.worker.stamp import Stamp
 
 _BATCH = 500
+# How often it shows that it is alive while there is nothing to write.
+_INTERVAL = 5.0
 
 
 class Pending(NamedTuple):
@@ -28,6 +32,7 @@ class Settler:
         self._pending: list[Pending] = []
         self._changed = asyncio.Event()
         self._stopping = False
+        self.stamp = Stamp("Settler", _INTERVAL)
 
     def put(self, settlement: Settlement, written: Callable[[bool], None]) -> None:
         """Take an outcome over; `written` is called once it is in the storage."""
@@ -43,15 +48,22 @@ class Settler:
         """Write what comes in."""
         while self._pending or not self._stopping:
             if not self._pending:
-                self._changed.clear()
-                await self._changed.wait()
+                await self._rest()
                 continue
             batch = self._batch()
             written = await self._write([one.settlement for one in batch])
             taken = set(map(id, batch))
             self._pending = [one for one in self._pending if id(one) not in taken]
+            self.stamp.renew()
             for one in batch:
                 one.written(one.settlement.lease.job in written)
+
+    async def _rest(self) -> None:
+        self._changed.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.stamp.interval):
+                await self._changed.wait()
+        self.stamp.renew()
 
     def _batch(self) -> list[Pending]:
         # A statement can name a job only once; a second attempt at the same one waits its turn.
