@@ -41,8 +41,9 @@ def note(event: str, job: int, attempt: int) -> None:
 
 
 def is_open() -> bool:
-    """Whether the test has let the gated handlers go on."""
-    return os.path.exists(os.path.join(os.environ[FOLDER], "open"))
+    """Whether the test has let the gated handlers go on: all of them, or this process's."""
+    folder = os.environ[FOLDER]
+    return any(os.path.exists(f"{folder}/{gate}") for gate in ("open", f"open-{os.getpid()}"))
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,21 @@ class Ledger:
             attempts.setdefault(one.job, []).append(one.attempt)
         return attempts
 
-    def open(self) -> None:
-        """Let the gated handlers go on, these and all later ones."""
-        (self.folder / "open").touch()
+    def open(self, pid: int | None = None) -> None:
+        """Let the gated handlers go on, these and all later ones, of one process or of all."""
+        (self.folder / ("open" if pid is None else f"open-{pid}")).touch()
+
+    def shut(self) -> None:
+        """Hold the gated handlers again."""
+        (self.folder / "open").unlink()
+
+    def peak(self, pid: int) -> int:
+        """How many attempts of a process were under way at once, at most."""
+        running, peak = 0, 0
+        for one in self.entries(pid=pid):
+            running += {"start": 1, "end": -1, "cancelled": -1}[one.event]
+            peak = max(peak, running)
+        return peak
 
     async def until(self, event: str, count: int = 1, *, pid: int | None = None) -> Entry:
         """Wait until something has happened so often, and return the last of it."""

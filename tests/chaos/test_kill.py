@@ -90,7 +90,7 @@ async def test_an_outcome_that_arrives_when_another_worker_runs_the_job_is_refus
     killed = workers.start(dsn=proxy.dsn)
     await soon(settle.sprung.wait())
     # The transaction is open, and its row is not locked: the statement has not arrived.
-    (ledger.folder / "open").unlink()
+    ledger.shut()
     await killed.killed()
     other = await workers.serving()
     await ledger.until("start", pid=other.pid)

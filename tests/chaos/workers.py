@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,13 +81,19 @@ class Workers:
     started: list[Worker] = field(default_factory=list)
 
     def start(
-        self, *options: str, dsn: str | None = None, app: str = "ordinary", **variables: str
+        self,
+        *options: str,
+        dsn: str | None = None,
+        app: str = "ordinary",
+        before: Sequence[str] = (),
+        **variables: str,
     ) -> Worker:
-        """Start one; it has not connected yet, see `serving`."""
+        """Start one, by the program `before` if there is one; it has not connected yet."""
+        application = f"tests.chaos.apps.{app}:worker"
         log = self.folder / f"worker-{len(self.started)}.log"
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [PROGRAM, "work", f"tests.chaos.apps.{app}:worker", "--app-dir", ROOT, *options],
+                [*before, PROGRAM, "work", application, "--app-dir", ROOT, *options],
                 env=self._environment(dsn, variables),
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -96,10 +103,15 @@ class Workers:
         return worker
 
     async def serving(
-        self, *options: str, dsn: str | None = None, app: str = "ordinary", **variables: str
+        self,
+        *options: str,
+        dsn: str | None = None,
+        app: str = "ordinary",
+        before: Sequence[str] = (),
+        **variables: str,
     ) -> Worker:
         """Start one, and wait until it claims."""
-        worker = self.start(*options, dsn=dsn, app=app, **variables)
+        worker = self.start(*options, dsn=dsn, app=app, before=before, **variables)
         await worker.prints("started")
         return worker
 
