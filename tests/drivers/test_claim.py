@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from pgqueue.drivers.postgres.lanes import Lanes
+from pgqueue.drivers.postgres.source import CLAIM, RECALL
 from tests.drivers.store import Connection, claim, count, extend, insert, lapse
 
 
@@ -158,3 +159,9 @@ def test_a_row_at_the_last_attempt_number_does_not_break_the_claim(conn: Connect
     insert(conn, "audio", 2)
     conn.execute("update pgqueue.jobs set attempt = 32767")
     assert [one.attempt for one in claim(conn, {"audio": 5})] == [32767, 32767]
+
+
+def test_a_lost_claim_is_read_back_as_it_was_claimed() -> None:
+    """M21: the same columns in the same order: a worker cannot tell one from the other."""
+    claimed, recalled = (one.text.partition(b"\nreturning ")[2] for one in (CLAIM, RECALL))
+    assert claimed == recalled != b""

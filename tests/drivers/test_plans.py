@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from pgqueue.drivers.postgres.settle import COMPLETE
-from pgqueue.drivers.postgres.source import CLAIM, EXTEND
+from pgqueue.drivers.postgres.source import CLAIM, EXTEND, RECALL
 from pgqueue.drivers.postgres.statement import Statement
 from tests.drivers.store import Connection, claim_parameters, insert
 
 MANY = 200_000
 BATCH = 50
+DEPTH = 500
 
 
 def never_analysed(conn: Connection) -> None:
@@ -87,6 +88,13 @@ def nodes(plan: Plan) -> Iterator[Plan]:
         yield from nodes(below)
 
 
+def pages(conn: Connection) -> int:
+    """Return how many pages the hot table and its indexes have."""
+    row = conn.execute("select pg_total_relation_size('pgqueue.jobs') / 8192").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def never_reads_everything(plan: Plan) -> None:
     """Fail if the plan scans the table, or an index of it, from end to end, or sorts."""
     kinds = {node["Node Type"] for node in nodes(plan)}
@@ -105,6 +113,24 @@ def test_the_claim_reads_only_what_it_takes(filled: Connection) -> None:
     assert any(node.get("Index Name") == "jobs_lane" for node in nodes(plan))
     assert plan["Actual Rows"] == BATCH
     assert buffers <= CLAIM_BUFFERS
+
+
+def test_a_lost_claim_is_looked_for_in_its_lanes_alone(filled: Connection) -> None:
+    """M21: no index knows tokens; what is read is bounded, whether or not anything is found."""
+    parameters = claim_parameters({"audio": BATCH, "video": BATCH}, BATCH) | {"depth": DEPTH}
+    claimed = filled.execute(CLAIM.text, parameters).fetchall()
+    most = CLAIM_BUFFERS + 2 * DEPTH
+    if len(filled.execute("select from pgqueue.jobs limit %s", (DEPTH,)).fetchall()) < DEPTH:
+        # A lane that is shorter is read to its end, over the dead there, as a sweep reads it.
+        most += pages(filled)
+    for token, found in ((parameters["token"], len(claimed)), (1, 0)):
+        plan, buffers = explained(filled, RECALL, parameters | {"token": token})
+        never_reads_everything(plan)
+        kinds = [node["Node Type"] for node in nodes(plan)]
+        assert "Tid Scan" in kinds
+        assert any(node.get("Index Name") == "jobs_lane" for node in nodes(plan))
+        assert plan["Actual Rows"] == found
+        assert buffers <= most
 
 
 def test_an_empty_claim_is_quick(filled: Connection) -> None:

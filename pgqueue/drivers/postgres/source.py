@@ -17,6 +17,7 @@ from pgqueue.drivers.postgres.effects import Effects
 from pgqueue.drivers.postgres.failures import translated
 from pgqueue.drivers.postgres.lanes import PRIORITIES, Lanes, Sweep
 from pgqueue.drivers.postgres.listener import Listener
+from pgqueue.drivers.postgres.recall import Recall, unanswered
 from pgqueue.drivers.postgres.settle import leased, settle
 from pgqueue.drivers.postgres.statement import load, run
 from pgqueue.errors import Unavailable
@@ -25,6 +26,8 @@ from pgqueue.scope import Scope
 from pgqueue.seam import Claim, Delivery, Extend, Lease, Settlement
 
 CLAIM = load("claim", Delivery)
+RECALL = load("recall", Delivery)
+TAKEN = load("taken", int)
 EXTEND = load("extend", lambda job, prolonged: (job, prolonged))
 SUBSCRIBE = load("subscribe", bool)
 PROMOTE = load("promote", lambda moved, next_in, _: (moved, next_in))
@@ -43,6 +46,8 @@ class Source:
         application = f"pgqueue:worker:{worker}"
         self._config = config
         self._claiming = CLAIM.within(config.schema)
+        self._recalling = RECALL.within(config.schema)
+        self._taken = TAKEN.within(config.schema)
         self._promoting = PROMOTE.within(config.schema)
         self._extending = EXTEND.within(config.schema)
         self._conninfo = connect.conninfo(config, application)
@@ -52,6 +57,8 @@ class Source:
         self._lanes = Lanes()
         self._sweep = Sweep()
         self._alarm = Alarm()
+        self._recall = Recall()
+        self._unsure: set[Lease] = set()
         self._listen_again = 0.0
 
     async def __aenter__(self) -> Source:
@@ -82,8 +89,11 @@ class Source:
                 if self._alarm.rings:
                     await self._promote(conn)
                 found: list[Delivery] = []
+                if self._recall.due:
+                    found = await run(conn, self._recalling, self._recall.parameters(claim))
+                    self._recall.looked(found=bool(found))
                 # Instead of a claim, not after it: a busy worker's claims leave no room for one.
-                if not self._sweep.due:
+                if not found and not self._sweep.due:
                     found = await self._claim(conn, claim, self._lanes.cursors(claim.rooms))
                 if not found:
                     found = await self._claim_sweeping(conn, claim)
@@ -112,7 +122,12 @@ class Source:
             "lease": claim.lease,
             "worker": claim.worker,
         }
-        return await run(conn, self._claiming, parameters)
+        try:
+            return await run(conn, self._claiming, parameters)
+        except BaseException as error:
+            if unanswered(error):
+                self._recall.lost(claim, cursors)
+            raise
 
     async def _promote(self, conn: psycopg.AsyncConnection[Any]) -> None:
         [(moved, next_in)] = await run(conn, self._promoting, {"limit": _PROMOTE_LIMIT})
@@ -122,10 +137,28 @@ class Source:
         """Write outcomes, one statement a kind; return the ids whose lease still held."""
         with translated():
             async with self._control.connection() as conn:
-                written = await settle(conn, settlements, self._config.schema)
+                written = await self._settle(conn, settlements)
         for _, outcome in settlements:
             if isinstance(outcome, Retry):
                 self._alarm.at_most(outcome.delay.total_seconds())
+        return written
+
+    async def _settle(
+        self, conn: psycopg.AsyncConnection[Any], settlements: Sequence[Settlement]
+    ) -> set[int]:
+        leases = {one.lease for one in settlements}
+        try:
+            written = await settle(conn, settlements, self._config.schema)
+        except BaseException as error:
+            self._unsure |= leases if unanswered(error) else set()
+            raise
+        # Written again they find no lease of theirs: if nobody has one, their own first time
+        # has ended it.
+        missed = [one for one in leases & self._unsure if one.job not in written]
+        if missed:
+            taken = await run(conn, self._taken, leased(missed))
+            written |= {one.job for one in missed} - set(taken)
+        self._unsure -= leases
         return written
 
     @contextmanager
@@ -140,7 +173,7 @@ class Source:
 
     async def wait(self, at_most: timedelta) -> None:
         """Sleep until a bell rings, a job is due, or it is time to look again."""
-        seconds = self._alarm.within(at_most.total_seconds())
+        seconds = self._recall.within(self._alarm.within(at_most.total_seconds()))
         if not self._listener.hears and monotonic() >= self._listen_again:
             await self._listen()
             return

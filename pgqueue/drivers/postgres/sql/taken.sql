@@ -1,0 +1,2 @@
+-- Return which of these jobs are leased, to whomever.
+select id from pgqueue.jobs where id = any (:ids::bigint[]) and lease is not null
