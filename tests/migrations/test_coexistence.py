@@ -19,12 +19,12 @@ pgqueue = ScriptDirectory.from_config(config)
 
 
 def upgrade():
-    for script in reversed(list(pgqueue.walk_revisions("base", "pgq_0002"))):
+    for script in reversed(list(pgqueue.walk_revisions("base", "pgq_0003"))):
         script.module.upgrade()
 
 
 def downgrade():
-    for script in pgqueue.walk_revisions("base", "pgq_0002"):
+    for script in pgqueue.walk_revisions("base", "pgq_0003"):
         script.module.downgrade()
 """
 

@@ -39,7 +39,7 @@ def test_a_schema_without_a_recorded_revision_is_left_alone(empty_dsn: str) -> N
 
 def test_an_unknown_revision_is_refused_with_the_newest_known_one(empty_dsn: str) -> None:
     for migrate in (pgqueue_migrations.upgrade, pgqueue_migrations.downgrade):
-        with pytest.raises(MigrationError, match=r"'pgq_0000'.*newest.*pgq_0002"):
+        with pytest.raises(MigrationError, match=r"'pgq_0000'.*newest.*pgq_0003"):
             migrate(empty_dsn, "pgq_0000")
     assert fingerprint(empty_dsn) == {}
 
@@ -52,7 +52,7 @@ def test_a_busy_table_stops_a_migration_which_leaves_nothing_half_done(
     catalog = fingerprint(empty_dsn)
 
     with psycopg.connect(empty_dsn) as busy:
-        busy.execute("select from pgqueue.jobs")
+        busy.execute("select from pgqueue.jobs, pgqueue.unique_keys")
         with pytest.raises(MigrationError, match=r"held a lock for more than 50ms.*run it again"):
             pgqueue_migrations.downgrade(empty_dsn, "base")
 

@@ -26,7 +26,7 @@ def test_a_fresh_database_is_brought_to_the_newest_revision(empty_dsn: str) -> N
     assert pgqueue_migrations.current(empty_dsn) is None
     pgqueue_migrations.upgrade(empty_dsn)
 
-    assert pgqueue_migrations.current(empty_dsn) == pgqueue_migrations.head() == "pgq_0002"
+    assert pgqueue_migrations.current(empty_dsn) == pgqueue_migrations.head() == "pgq_0003"
     with psycopg.connect(empty_dsn) as conn:
         job_id = conn.execute("select pgqueue.push('email', '{}')").fetchone()
         assert job_id == conn.execute("select id from pgqueue.jobs").fetchone()
@@ -102,15 +102,16 @@ def test_a_downgrade_leaves_only_the_empty_ledger(empty_dsn: str) -> None:
     assert pgqueue_migrations.current(empty_dsn) is None
 
 
-def test_a_downgrade_by_one_revision_leaves_what_the_one_before_had_made(empty_dsn: str) -> None:
+@pytest.mark.parametrize("revision", ["pgq_0001", "pgq_0002"])
+def test_a_downgrade_to_a_revision_leaves_what_it_had_made(empty_dsn: str, revision: str) -> None:
     """K15: each revision takes back what it did, comments and functions included."""
-    pgqueue_migrations.upgrade(empty_dsn, "pgq_0001")
+    pgqueue_migrations.upgrade(empty_dsn, revision)
     before = fingerprint(empty_dsn)
     with psycopg.connect(empty_dsn) as conn:
         conn.execute("select pgqueue.push('email', '{}', expires_in => '1 h')")
     pgqueue_migrations.upgrade(empty_dsn)
 
-    pgqueue_migrations.downgrade(empty_dsn, "pgq_0001")
+    pgqueue_migrations.downgrade(empty_dsn, revision)
 
     assert fingerprint(empty_dsn) == before
     with psycopg.connect(empty_dsn) as conn:
