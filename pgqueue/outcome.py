@@ -18,10 +18,16 @@ _CAP = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failed attempt as it is kept with the job; the database adds its time."""
+    """One failed attempt as it is kept with the job.
+
+    The storage adds which attempt it was, when it ended (as the storage writes a time), and whose.
+    """
 
     error: str
     traceback: str = ""
+    attempt: int | None = None
+    at: str | None = None
+    worker: str | None = None
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 from pgqueue.config import Config
 from pgqueue.errors import LeaseLost, PayloadError, Unavailable, UnsupportedOption
+from pgqueue.letters import DeadJob, DeadLetters
 from pgqueue.options import Said, read_options
 from pgqueue.outcome import Dead, Done, Failure, Outcome, Reason, Release, Retry
 from pgqueue.plain import Json
@@ -178,46 +179,6 @@ class JobSource(Protocol):
 
     def connection(self) -> Scope[Any]:
         """Give a connection for a handler's own statements."""
-        ...
-
-
-class DeadJob(NamedTuple):
-    """A job that will not run by itself, and why; `envelope` is JSON text."""
-
-    id: int
-    queue: str
-    name: str | None
-    reason: Reason
-    attempt: int
-    envelope: str
-    failures: Sequence[Failure]
-
-
-class DeadLetters(Protocol):
-    """What a driver offers of its dead jobs, as its `dead`."""
-
-    async def count(self, queue: str | None = None) -> int:
-        """Count them, of one queue or of all."""
-        ...
-
-    async def list(self, queue: str | None = None, *, limit: int = 100) -> Sequence[DeadJob]:
-        """List them, of one queue or of all, in the order of their ids."""
-        ...
-
-    async def get(self, job: int) -> DeadJob | None:
-        """Return one of them."""
-        ...
-
-    async def redrive(self, job: int) -> bool:
-        """Let one run again: same id and envelope, a fresh budget; False if it is not there."""
-        ...
-
-    async def discard(self, job: int) -> bool:
-        """Delete one; False if it is not there."""
-        ...
-
-    async def flush(self, queue: str | None = None, *, everything: bool = False) -> int:
-        """Delete those of a queue, or `everything`; return how many. ValueError for neither."""
         ...
 
 

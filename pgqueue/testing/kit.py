@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 from pgqueue import durations
 from pgqueue.drivers.postgres import Postgres
-from pgqueue.drivers.postgres.dead import DeadSummary, dead_list
 from pgqueue.drivers.postgres.stored import StoredJob, connect, rewind, stored
 from pgqueue.drivers.sync import Sync
 from pgqueue.durations import Duration
 from pgqueue.events import AttemptEnded, Event, Listener
+from pgqueue.letters import DeadSummary
 from pgqueue.outcome import Dead, Done, Retry
 from pgqueue.processor import Processors
 from pgqueue.queue import Queue
@@ -23,6 +23,9 @@ from pgqueue.worker import Worker
 from pgqueue.worker.until import Until
 
 T = TypeVar("T")
+
+# More than any test makes.
+_ALL = 100_000
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,8 @@ class Kit:
         ]
 
     def dead(self, queue: Queue[Any] | str | None = None) -> list[DeadSummary]:
-        """Return dead letters, the latest death first."""
-        name = queue.name if isinstance(queue, Queue) else queue
-        return dead_list(self.conn, queue=name, schema=self._schema)
+        """Return dead letters, those of the latest pushes first."""
+        return list(self.driver.dead.list(queue, on=self.conn, limit=_ALL))
 
     def rewind(self, by: Duration) -> int:
         """Let time pass for every job: delays, backoffs, leases and expiries, but no clock.

@@ -48,8 +48,8 @@ def test_the_list_as_json_has_stable_keys_and_no_payload(shell: Shell, dead: Non
     latest, earlier = shell.run("dead", "list", "--json").objects
     assert latest["id"] == 42
     assert list(earlier) == [
-        *("id", "queue", "name", "reason", "attempts", "pushed_at", "died_at"),
-        *("handled_at", "error"),
+        *("id", "queue", "name", "reason", "attempts", "redrives", "pushed_at", "died_at"),
+        *("handled_at", "parked_at", "error"),
     ]
     assert [earlier[key] for key in ("id", "queue", "name", "reason", "attempts", "error")] == [
         *(41, "audio", "welcome", "exhausted", 3),

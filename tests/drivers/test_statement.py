@@ -9,17 +9,19 @@ from typing import Any
 import psycopg
 import pytest
 
-from pgqueue.drivers.postgres.dead import DEAD_GET, DEAD_LIST, DeadLetter
+from pgqueue.deadfilter import Filter
+from pgqueue.drivers.postgres.dead import GET, LIST
 from pgqueue.drivers.postgres.schema import SCHEMA_VERSION, VERSION
 from pgqueue.drivers.postgres.source import CLAIM
 from pgqueue.drivers.postgres.statement import Statement, load, run
+from pgqueue.letters import DeadJob
 from tests.drivers.store import Connection, claim_parameters
 
 STATEMENTS = sorted(
     one.name.removesuffix(".sql")
     for one in files("pgqueue.drivers.postgres").joinpath("sql").iterdir()
 )
-FILTERS = {"queue": None, "name": None, "reason": None, "limit": 1}
+FILTERS = Filter().parameters | {"after": 1, "limit": 1}
 
 
 async def test_a_blocking_connection_gives_rows_and_an_async_one_an_awaitable(
@@ -33,7 +35,7 @@ async def test_a_blocking_connection_gives_rows_and_an_async_one_an_awaitable(
     ("statement", "parameters"),
     [
         (CLAIM, claim_parameters({"audio": 1})),
-        (DEAD_LIST, FILTERS),
+        (LIST, FILTERS),
     ],
     ids=["claim", "dead_list"],
 )
@@ -48,9 +50,9 @@ def test_columns_are_the_fields_of_their_row(
 
 
 def test_a_dead_letter_has_a_field_for_each_column(conn: Connection) -> None:
-    description = conn.execute(DEAD_GET.text, {"id": 1}).description
+    description = conn.execute(GET.text, {"id": 1}).description
     assert description is not None
-    assert [column.name for column in description] == list(DeadLetter.__annotations__)
+    assert [column.name for column in description] == list(DeadJob.__annotations__)
 
 
 @pytest.mark.parametrize("name", STATEMENTS)

@@ -12,7 +12,6 @@ import psycopg
 import pytest
 
 from pgqueue import Job, Postgres, Processors, SchemaError, Worker
-from pgqueue.drivers.postgres.dead import dead_get, dead_list
 from tests.worker.conftest import QUICK
 from tests.worker.running import eventually, one, running, soon
 
@@ -79,10 +78,11 @@ async def test_jobs_are_pushed_run_buried_and_redriven_in_their_own_schema(
         for schema in SCHEMAS
         for what in (f"for {schema}", "more", "later", "last")
     )
-    [letter] = dead_list(both, schema="reports")
-    found = dead_get(both, letter.id, schema="reports")
+    dead = Postgres(dsn, schema="reports").dead
+    [letter] = dead.list(on=both)
+    found = dead.get(letter.id, on=both)
     assert found is not None
-    assert [failure["error"] for failure in found.failures] == ["ValueError: reports"] * 2
+    assert [failure.error for failure in found.failures] == ["ValueError: reports"] * 2
     assert one(both, "select reports.redrive(id) from reports.dead_jobs") is True
     assert [one(both, STATES[schema]) for schema in SCHEMAS] == [["dead"], ["ready"]]
     both.execute("delete from reports.jobs")

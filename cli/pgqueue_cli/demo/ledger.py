@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
-from pgqueue.drivers.postgres.dead import DeadLetter, dead_get, dead_list
+from pgqueue.letters import DeadJob
 from pgqueue_cli.demo.account import Counted
 from pgqueue_cli.demo.app import SOURCES, Source, pg
 
@@ -61,9 +61,9 @@ def unfinished(conn: Connection) -> int:
     return int(count)
 
 
-def dead_letters(conn: Connection) -> list[DeadLetter]:
+def dead_letters(conn: Connection) -> list[DeadJob]:
     """Return every dead letter with its failures, the first job first."""
-    letters = [dead_get(conn, summary.id) for summary in dead_list(conn)]
+    letters = [pg.dead.get(summary.id, on=conn) for summary in pg.dead.list(on=conn)]
     return sorted(filter(None, letters), key=lambda letter: letter.id)
 
 
@@ -75,8 +75,7 @@ def dead_by_sql(conn: Connection) -> tuple[str, list[str], list[tuple[Any, ...]]
 
 def redrive(conn: Connection, job: int) -> bool:
     """Make a dead job run again."""
-    [(revived,)] = conn.execute("select pgqueue.redrive(%s)", [job])
-    return bool(revived)
+    return bool(pg.dead.redrive(job, on=conn))
 
 
 def count(conn: Connection, *, killed: int, jobs: Sequence[int]) -> Counted:

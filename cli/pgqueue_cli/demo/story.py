@@ -119,7 +119,7 @@ def _dead(screen: Screen, conn: Connection) -> list[int]:
     """Show the dead letters, and return how many runs of each have failed."""
     letters = ledger.dead_letters(conn)
     for letter in letters:
-        error = letter.failures[-1]["error"] if letter.failures else "no failure is kept"
+        error = letter.failures[-1].error if letter.failures else "no failure is kept"
         screen.step("dead", f"job {letter.id} ran {letter.attempt} times: {error}")
     return [len(letter.failures) for letter in letters]
 
@@ -128,7 +128,7 @@ def _redrive(screen: Screen, conn: Connection, job: int, path: Path) -> None:
     corpus.mend(path)
     if not ledger.redrive(conn, job):
         raise DemoError(f"job {job} ({path.name}) should have died and could not be redriven")
-    screen.step("redriven", f"{path.name} is mended: select pgqueue.redrive({job});")
+    screen.step("redriven", f"{path.name} is mended: pgqueue dead redrive {job}")
 
 
 @contextmanager

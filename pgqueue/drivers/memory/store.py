@@ -30,6 +30,7 @@ class _Job:
     ready: bool = False
     leased: bool = False
     unwanted_since: float | None = None
+    redrives: int = 0
     failures: list[Failure] = field(default_factory=list)
 
 
@@ -125,6 +126,7 @@ class Store:
                 job = found[1]
                 job.delivery = job.delivery._replace(attempt=0, expired=False, lost=False)
                 job.expires_at, job.unwanted_since = inf, None
+                job.redrives += 1
                 self._jobs[number] = job
                 self._put(job, 0.0)
         return found is not None
@@ -190,8 +192,21 @@ class Store:
                 self._failed(job, failure)
                 del self._jobs[delivery.id]
                 attempt = delivery.attempt - (not counted)
-                head = (delivery.id, delivery.queue, delivery.name, reason, attempt)
-                dead = DeadJob(*head, delivery.envelope, tuple(job.failures))
+                dead = DeadJob(
+                    id=delivery.id,
+                    queue=delivery.queue,
+                    name=delivery.name,
+                    reason=reason,
+                    attempt=attempt,
+                    max_attempts=delivery.max_attempts,
+                    redrives=job.redrives,
+                    pushed_at=delivery.pushed_at,
+                    died_at=datetime.now(UTC),
+                    handled_at=None,
+                    parked_at=None,
+                    envelope=delivery.envelope,
+                    failures=tuple(job.failures),
+                )
                 self._dead[delivery.id] = (dead, job)
             case other:
                 assert_never(other)

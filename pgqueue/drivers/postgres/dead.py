@@ -1,74 +1,131 @@
-"""Dead letters, for people and programs that look at them."""
+"""What is asked of `pgqueue.dead_jobs`, each question as a talk."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from time import monotonic
+from typing import Any, Final, TypeVar
 
 import msgspec
-import psycopg
 
-from pgqueue.drivers.postgres.failures import translated
-from pgqueue.drivers.postgres.statement import SCHEMA, load, run
+from pgqueue.deadfilter import Filter
+from pgqueue.drivers.postgres.statement import Statement, load
+from pgqueue.drivers.postgres.talk import Ask, Pause, Talk
+from pgqueue.letters import DeadJob, DeadSummary, Report
+from pgqueue.outcome import Failure
 
-
-@dataclass(frozen=True, slots=True)
-class DeadSummary:
-    """One line of a list of dead letters; the payload is not part of it."""
-
-    id: int
-    queue: str
-    name: str | None
-    reason: str
-    attempt: int
-    pushed_at: datetime
-    died_at: datetime
-    handled_at: datetime | None
-    error: str | None
+Row = TypeVar("Row")
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """One dead letter in full: its envelope, and the failures that were kept."""
-
-    id: int
-    queue: str
-    name: str | None
-    reason: str
-    attempt: int
-    max_attempts: int | None
-    pushed_at: datetime
-    died_at: datetime
-    handled_at: datetime | None
-    envelope: dict[str, Any]
-    failures: list[dict[str, Any]]
+def _dead(*columns: Any) -> DeadJob:
+    return DeadJob._make((*columns[:-1], tuple(map(_failure, msgspec.json.decode(columns[-1])))))
 
 
-def _letter(*columns: Any) -> DeadLetter:
-    return DeadLetter(*columns[:-2], *map(msgspec.json.decode, columns[-2:]))
+def _failure(kept: dict[str, Any]) -> Failure:
+    """Read one failure, whatever an operator may have written there."""
+    return Failure(
+        error=str(kept.get("error") or ""),
+        traceback=str(kept.get("traceback") or ""),
+        attempt=kept.get("attempt"),
+        at=kept.get("at"),
+        worker=kept.get("worker"),
+    )
 
 
-DEAD_LIST = load("dead_list", DeadSummary)
-DEAD_GET = load("dead_get", _letter)
+COUNT = load("letters_count", int)
+COUNT_FREE = load("letters_count_free", int)
+DISCARD = load("letters_discard", lambda job, state: (job, state))
+FLUSH = load("letters_flush", int)
+GET = load("letters_get", _dead)
+LIST = load("letters_list", DeadSummary)
+NEWEST = load("letters_newest", int)
+REDRIVE = load("letters_redrive", lambda job, state: (job, state))
+REDRIVE_MANY = load("letters_redrive_many", int)
+
+# Each batch is a transaction: it locks so many rows at once, and no more.
+BATCH: Final = 1000
+_FIRST: Final = -(2**63)
+_LAST: Final = 2**63 - 1
 
 
-def dead_list(
-    conn: psycopg.Connection[Any],
-    *,
-    queue: str | None = None,
-    name: str | None = None,
-    reason: str | None = None,
-    limit: int = 100,
-    schema: str = SCHEMA,
-) -> list[DeadSummary]:
-    """Return dead letters, the latest death first."""
-    filters = {"queue": queue, "name": name, "reason": reason, "limit": limit}
-    with translated():
-        return run(conn, DEAD_LIST.within(schema), filters)
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How many dead letters are taken in all, and how many a second; None: all at once."""
+
+    limit: int | None = None
+    rate: float | None = None
+    started: float = field(default_factory=monotonic)
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 0:
+            raise ValueError(f"limit: {self.limit} is negative; give how many at most")
+        if self.rate is not None and not 0 < self.rate < float("inf"):
+            raise ValueError(f"rate: {self.rate} is not a rate; give dead letters a second")
+
+    def room(self, done: int) -> int:
+        """Return how many the next batch may have."""
+        room = BATCH if self.rate is None else min(BATCH, ceil(self.rate / 10))
+        return room if self.limit is None else min(room, self.limit - done)
+
+    def ahead(self, done: int) -> float:
+        """Return for how many seconds the rate has been used up."""
+        return 0.0 if self.rate is None else self.started + done / self.rate - monotonic()
 
 
-def dead_get(conn: psycopg.Connection[Any], job: int, *, schema: str = SCHEMA) -> DeadLetter | None:
-    """Return one dead letter, or None if there is none of that id."""
-    with translated():
-        return next(iter(run(conn, DEAD_GET.within(schema), {"id": job})), None)
+def counted(wanted: Filter) -> Talk[int]:
+    """Count those that pass."""
+    [number] = yield Ask(COUNT, wanted.parameters)
+    return int(number)
+
+
+def takeable(wanted: Filter, pace: Pace) -> Talk[int]:
+    """Count those that would be taken."""
+    [number] = yield Ask(COUNT_FREE, wanted.parameters)
+    return int(number) if pace.limit is None else min(number, pace.limit)
+
+
+def listed(wanted: Filter, after: int | None, limit: int) -> Talk[Sequence[DeadSummary]]:
+    """List a page, the newest ids first."""
+    below = _LAST if after is None else after
+    return (yield Ask(LIST, wanted.parameters | {"after": below, "limit": limit}))
+
+
+def got(job: int) -> Talk[DeadJob | None]:
+    """Get one in full."""
+    found = yield Ask(GET, {"id": job})
+    return found[0] if found else None
+
+
+def reported(
+    statement: Statement[tuple[int, str]], jobs: Sequence[int], **more: Any
+) -> Talk[Report]:
+    """Do something with these jobs, and sort them by what became of them."""
+    rows = yield Ask(statement, {"ids": jobs, **more})
+    became = dict(rows)
+    sorted_out = {
+        state: tuple(job for job in jobs if became[job] == state)
+        for state in ("done", "unknown", "held")
+    }
+    return Report(**sorted_out)
+
+
+def taken(statement: Statement[int], wanted: Filter, pace: Pace, **more: Any) -> Talk[int]:
+    """Do something with those that pass, batch by batch, and count them.
+
+    Each id is taken once, though a redriven job may be back before the end; so none goes round
+    in a circle, and what is pushed meanwhile is left alone.
+    """
+    [until] = yield Ask(NEWEST, {})
+    common: Mapping[str, Any] = {**wanted.parameters, **more, "until": until}
+    done, after = 0, _FIRST
+    while (room := pace.room(done)) > 0:
+        ids = yield Ask(statement, {**common, "after": after, "limit": room})
+        done += len(ids)
+        if len(ids) < room:
+            break
+        after = max(ids)
+        if (ahead := pace.ahead(done)) > 0:
+            yield Pause(ahead)
+    return done

@@ -145,8 +145,8 @@ class Postgres(Publisher):
 
     @property
     def dead(self) -> Letters:
-        """The dead letters; each call is a transaction of its own, on the driver's pool."""
-        return Letters(lambda work: self._on(None, work), self.config.schema)
+        """The dead letters, as tools see them: listed, counted, redriven, discarded."""
+        return Letters(self._on, self.config.schema)
 
     def source(self, queues: Sequence[str], worker: str) -> Source:
         """Make the jobs' face for one worker, which serves `queues`."""

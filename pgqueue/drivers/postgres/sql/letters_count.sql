@@ -1,2 +1,3 @@
--- How many dead jobs a queue has, or all queues if it is null.
-select count(*) from pgqueue.dead_jobs where :queue::text is null or queue = :queue
+-- How many dead letters pass a filter.
+select count(*) from pgqueue.dead_jobs dead
+where pgqueue.dead_matches(dead, :queue, :name, :reason, :older_than, :newer_than, :error, :unhandled, :parked)

@@ -1,4 +1,14 @@
--- Delete the dead jobs of a queue, or all if it is null, that nobody is handling, and return their ids.
+-- Delete a batch of the dead letters that pass a filter, the oldest ids first, and return their ids.
 delete from pgqueue.dead_jobs
-where (:queue::text is null or queue = :queue) and (lease is null or visible_at <= now())
+where ctid = any (array(
+  select dead.ctid
+  from pgqueue.dead_jobs dead
+  where pgqueue.dead_matches(dead, :queue, :name, :reason, :older_than, :newer_than, :error, :unhandled, :parked)
+    and dead.id > :after
+    and dead.id <= :until
+    and (dead.lease is null or dead.visible_at <= now())
+  order by dead.id
+  limit :limit
+  for update skip locked
+))
 returning id

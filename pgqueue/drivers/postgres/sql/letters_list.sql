@@ -1,6 +1,8 @@
--- Dead jobs of a queue, or of all if it is null, in the order of their ids.
-select id, queue, name, reason, attempt, envelope::text, failures::text
-from pgqueue.dead_jobs
-where :queue::text is null or queue = :queue
-order by id
+-- A page of dead letters, the newest ids first, without their payloads.
+select dead.id, dead.queue, dead.name, dead.reason, dead.attempt, dead.redrives, dead.pushed_at, dead.died_at, dead.handled_at, dead.parked_at,
+  dead.failures -> -1 ->> 'error' as error
+from pgqueue.dead_jobs dead
+where pgqueue.dead_matches(dead, :queue, :name, :reason, :older_than, :newer_than, :error, :unhandled, :parked)
+  and dead.id < :after
+order by dead.id desc
 limit :limit
