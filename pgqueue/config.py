@@ -49,6 +49,7 @@ def _settings(connection: str, value: object) -> dict[str, Any]:
 
 _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "dsn": reading.dsn,
+    "listen_dsn": reading.dsn,
     "driver": reading.driver,
     "schema": reading.schema,
     "default_queue": reading.queue,
@@ -83,6 +84,7 @@ class Config:
     """
 
     dsn: str | None = None
+    listen_dsn: str | None = None
     driver: str = "postgres"
     schema: str = "pgqueue"
     default_queue: str = "default"
@@ -143,7 +145,7 @@ class Config:
                 f"there is no connection {connection!r:.60}; "
                 f"connections (PGQUEUE_CONNECTIONS) has {', '.join(declared) or 'none'}"
             )
-        config = cls(**found | {"dsn": None} | declared[connection] | pinned)
+        config = cls(**found | {"dsn": None, "listen_dsn": None} | declared[connection] | pinned)
         if config.dsn is None and config.driver == cls.driver:
             raise ConfigError(
                 f"connection {connection} names no database: give it a dsn, for that of the "
@@ -228,7 +230,7 @@ def _shown(settings: Mapping[str, Any]) -> str:
 
 def _without_secrets(name: str, value: Any) -> str:
     match name, value:
-        case "dsn", str():
+        case "dsn" | "listen_dsn", str():
             return repr(dsns.endpoint(value, os.environ))
         case "connections", _:
             return f"{{{', '.join(f'{one}: ({_shown(value[one])})' for one in value)}}}"

@@ -18,7 +18,7 @@ from pgqueue.policy import Policy
 FIELDS = [setting.name for setting in fields(Config)]
 CANARY = "canary-7c1f"
 # What may hold a password, or a whole document, is not repeated by an error.
-UNQUOTED = {"dsn", "connections", "queues"}
+UNQUOTED = {"dsn", "listen_dsn", "connections", "queues"}
 
 # By field: a text for its variable, what the text means, another value, and texts it refuses.
 CASES: dict[str, tuple[str, Any, Any, list[str]]] = {
@@ -27,6 +27,12 @@ CASES: dict[str, tuple[str, Any, Any, list[str]]] = {
         "postgresql://ada@db/app",
         "host=other dbname=app",
         ["mysql://db/app", "localhost", "postgresql://db:x/app"],
+    ),
+    "listen_dsn": (
+        "postgres://ada@direct/app",
+        "postgresql://ada@direct/app",
+        "host=direct dbname=app",
+        ["mysql://direct/app", "localhost", "postgresql://direct:x/app"],
     ),
     "driver": ("memory", "memory", "acme.sqs", ["two words", "-", "../x"]),
     "default_queue": ("mail", "mail", "a:b", ["a b", "mail.dead", "x" * 49]),
@@ -154,7 +160,7 @@ def test_two_settings_that_contradict_each_other_are_both_named(
 def test_an_unknown_keyword_names_the_setting_that_was_meant() -> None:
     with pytest.raises(ConfigError, match="poolsize is not a setting; did you mean pool_size"):
         Config.load(poolsize=3)
-    with pytest.raises(ConfigError, match="zzz is not a setting; did you mean dsn, driver"):
+    with pytest.raises(ConfigError, match="zzz is not a setting; did you mean dsn, listen_dsn"):
         Config.load(zzz=3)
 
 
@@ -194,7 +200,8 @@ def test_a_password_is_in_no_repr_and_no_error() -> None:
         with pytest.raises(ConfigError) as caught:
             Config(dsn=dsn, heartbeat=timedelta(hours=1))
         assert CANARY not in str(caught.value)
-    assert repr(Config()).startswith("Config(dsn=None, driver='postgres', schema='pgqueue',")
+        assert CANARY not in repr(Config(listen_dsn=dsn))
+    assert repr(Config()).startswith("Config(dsn=None, listen_dsn=None, driver='postgres',")
 
 
 def test_dotenv_lines_are_read_with_export_quotes_and_comments(tmp_path: Path) -> None:

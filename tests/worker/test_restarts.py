@@ -15,7 +15,7 @@ from psycopg_pool import PoolTimeout
 from pgqueue import Config, Job, Postgres, Processors, Queue, SchemaError, Unavailable, Worker
 from pgqueue.devserver import DevServer
 from pgqueue.devserver.server import Mode
-from pgqueue.drivers.postgres import connect
+from pgqueue.drivers.postgres.pools import Pool
 from tests.worker.conftest import QUICK
 from tests.worker.running import SLEEPING, Connection, drained, eventually, one, running, soon
 
@@ -133,14 +133,16 @@ async def test_after_a_long_outage_connections_are_tried_for_as_soon_as_they_are
 ) -> None:
     """K12: the pool's own pauses, which grow to minutes, do not outlive the server's return."""
     config = Config.load(env=False, dsn=durable.dsn, connect_timeout="1s")
-    async with connect.pool(config, "test", 3) as pool:
-        durable.stop()
-        for _ in range(4):
-            with pytest.raises(PoolTimeout):
-                await pool.getconn()
-        await asyncio.to_thread(durable.start)
-        async with pool.connection() as conn:
-            await conn.execute("select 1")
+    pool = Pool(config, "test", 3)
+    durable.stop()
+    for _ in range(4):
+        with pytest.raises(PoolTimeout):
+            async with pool.connection():
+                pass
+    await asyncio.to_thread(durable.start)
+    async with pool.connection() as conn:
+        await conn.execute("select 1")
+    await pool.close()
 
 
 async def test_a_database_that_is_not_there_ends_the_boot_within_its_time(

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from pgqueue.config import Config
 from pgqueue.drivers.postgres.failures import translate
@@ -27,51 +26,26 @@ _NETWORK: Final = {
     "tcp_user_timeout": "15000",
 }
 
-Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
-
 
 def conninfo(config: Config, application: str) -> str:
     """Return the connection string in force; what the DSN says itself is left alone."""
-    dsn = config.conninfo()
+    return _completed(config.conninfo(), config, application)
+
+
+def listening_conninfo(config: Config, application: str) -> str:
+    """Return the connection string of the line that listens."""
+    return _completed(config.listen_dsn or config.conninfo(), config, application)
+
+
+def _completed(dsn: str, config: Config, application: str) -> str:
     defaults = _NETWORK | {
+        # After a failover the old primary may take connections again, as a standby.
+        "target_session_attrs": "read-write",
         "application_name": application[:63],
         "connect_timeout": str(max(2, round(config.connect_timeout.total_seconds()))),
     }
     said = conninfo_to_dict(dsn)
     return make_conninfo(dsn, **{key: value for key, value in defaults.items() if key not in said})
-
-
-def pool(config: Config, application: str, size: int) -> Pool:
-    """Make a pool of autocommit connections, not yet open."""
-    patience = config.connect_timeout.total_seconds()
-    return AsyncConnectionPool(
-        conninfo(config, application),
-        kwargs={"autocommit": True},
-        min_size=0,
-        max_size=size,
-        timeout=patience,
-        name=application,
-        # After that a request tries anew: the pool's own pauses would grow to minutes.
-        reconnect_timeout=patience,
-        open=False,
-    )
-
-
-def blocking_pool(
-    config: Config, application: str, size: int
-) -> ConnectionPool[psycopg.Connection[Any]]:
-    """Make the same pool for threads, not yet open."""
-    patience = config.connect_timeout.total_seconds()
-    return ConnectionPool(
-        conninfo(config, application),
-        kwargs={"autocommit": True},
-        min_size=0,
-        max_size=size,
-        timeout=patience,
-        name=f"{application}:threads",
-        reconnect_timeout=patience,
-        open=False,
-    )
 
 
 async def patiently(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar, Unpack, overload
 
 import psycopg
 
 from pgqueue.config import Config
-from pgqueue.drivers.postgres import connect, push
+from pgqueue.drivers.postgres import push
 from pgqueue.drivers.postgres.failures import translated
 from pgqueue.drivers.postgres.letters import Letters
+from pgqueue.drivers.postgres.pools import Pool
 from pgqueue.drivers.postgres.publish import Publisher
 from pgqueue.drivers.postgres.push import PushOptions
 from pgqueue.drivers.postgres.source import Source
@@ -36,8 +36,7 @@ class Postgres(Publisher):
     def __init__(self, dsn: str | None = None, **settings: Any) -> None:
         pinned: dict[str, Any] = settings if dsn is None else settings | {"dsn": dsn}
         self.config = Config.load(**pinned)
-        self._pool: connect.Pool | None = None
-        self._opening = asyncio.Lock()
+        self._pool = self._new_pool()
 
     @property
     def queue(self) -> Queue[Any]:
@@ -154,9 +153,8 @@ class Postgres(Publisher):
 
     async def close(self) -> None:
         """Close the driver's own pool, if a push without `on` opened it."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.close()
+        pool, self._pool = self._pool, self._new_pool()
+        await pool.close()
 
     async def __aenter__(self) -> Postgres:
         """Give the driver back; its pool opens at the first push without `on`."""
@@ -169,13 +167,8 @@ class Postgres(Publisher):
         with translated():
             if conn is not None:
                 return await work(conn)
-            async with (await self._opened()).connection() as own:
+            async with self._pool.connection() as own:
                 return await work(own)
 
-    async def _opened(self) -> connect.Pool:
-        async with self._opening:
-            if self._pool is None:
-                pool = connect.pool(self.config, "pgqueue:push", self.config.pool_size)
-                await pool.open()
-                self._pool = pool
-            return self._pool
+    def _new_pool(self) -> Pool:
+        return Pool(self.config, "pgqueue:push", self.config.pool_size)

@@ -9,11 +9,10 @@ from time import monotonic
 from typing import Any
 
 import psycopg
-from psycopg_pool import ConnectionPool
 
 from pgqueue.config import Config
-from pgqueue.drivers.postgres import connect
 from pgqueue.drivers.postgres.failures import lost_connection
+from pgqueue.drivers.postgres.pools import Pool, ThreadPool
 from pgqueue.drivers.postgres.settle import COMPLETE, leased
 from pgqueue.drivers.postgres.statement import load, run
 from pgqueue.errors import LeaseLost, Undecided
@@ -24,8 +23,6 @@ HOLD = load("hold", int)
 
 _PAUSE = 0.2
 
-Blocking = ConnectionPool[psycopg.Connection[Any]]
-
 
 class Effects:
     """Connections of handlers: async ones for `async def`, blocking ones for `def`."""
@@ -33,8 +30,8 @@ class Effects:
     def __init__(self, config: Config, application: str) -> None:
         self._config = config
         self._complete, self._hold = COMPLETE.within(config.schema), HOLD.within(config.schema)
-        self._async = connect.pool(config, application, config.pool_size)
-        self._blocking: Blocking = connect.blocking_pool(config, application, config.pool_size)
+        self._async = Pool(config, application, config.pool_size)
+        self._blocking = ThreadPool(config, application, config.pool_size)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def open(self) -> None:
@@ -49,7 +46,7 @@ class Effects:
 
     def connection(self) -> Scope[Any]:
         """Give an autocommit connection of the pool."""
-        return Scope(lambda: self._opened().connection(), self._async.connection)
+        return Scope(self._blocking.connection, self._async.connection)
 
     def transaction(self, lease: Lease) -> Scope[Any]:
         """Open a transaction whose commit completes the job, and which a lost lease undoes."""
@@ -74,17 +71,13 @@ class Effects:
     def _in_thread(self, lease: Lease) -> Iterator[psycopg.Connection[Any]]:
         committing = False
         try:
-            with self._opened().connection() as conn, conn.transaction():
+            with self._blocking.connection() as conn, conn.transaction():
                 yield conn
                 _check(lease, run(conn, self._complete, leased([lease])))
                 committing = True
         except psycopg.Error as error:
             if not committing or not lost_connection(error) or self._holds_in_thread(lease):
                 raise
-
-    def _opened(self) -> Blocking:
-        self._blocking.open()  # only now, for it starts threads; a second call does nothing
-        return self._blocking
 
     def _holds_in_thread(self, lease: Lease) -> bool:
         assert self._loop is not None
@@ -98,7 +91,7 @@ class Effects:
         deadline = monotonic() + self._config.lease.total_seconds() / 2
         while (left := deadline - monotonic()) > 0:
             try:
-                async with self._async.connection(timeout=left) as conn:
+                async with self._async.connection(within=left) as conn:
                     found = await run(conn, self._hold, {"id": lease.job})
                 return bool(found)
             except (psycopg.Error, TimeoutError):

@@ -13,14 +13,16 @@ import psycopg
 from pgqueue.config import Config
 from pgqueue.drivers.postgres import connect, schema
 from pgqueue.drivers.postgres.alarm import Alarm
+from pgqueue.drivers.postgres.deadline import deadline_in_thread, patience
+from pgqueue.drivers.postgres.doorbell import Doorbell
 from pgqueue.drivers.postgres.effects import Effects
 from pgqueue.drivers.postgres.failures import translated
 from pgqueue.drivers.postgres.lanes import PRIORITIES, Lanes, Sweep
-from pgqueue.drivers.postgres.listener import Listener
+from pgqueue.drivers.postgres.pools import Pool
 from pgqueue.drivers.postgres.recall import Recall, unanswered
+from pgqueue.drivers.postgres.session import begin_ours_in_thread, read_committed_in_thread
 from pgqueue.drivers.postgres.settle import leased, settle
 from pgqueue.drivers.postgres.statement import load, run
-from pgqueue.errors import Unavailable
 from pgqueue.outcome import Retry
 from pgqueue.scope import Scope
 from pgqueue.seam import Claim, Delivery, Extend, Lease, Settlement
@@ -30,11 +32,10 @@ RECALL = load("recall", Delivery)
 TAKEN = load("taken", int)
 EXTEND = load("extend", lambda job, prolonged: (job, prolonged))
 SUBSCRIBE = load("subscribe", bool)
+ECHO = load("echo", tuple)
 PROMOTE = load("promote", lambda moved, next_in, _: (moved, next_in))
 
 _PROMOTE_LIMIT = 500
-# Polling replaces the doorbell while the listening connection is away.
-_DEGRADED_POLL = 1.0
 # claims, settlements: each may be under way at once.
 _CONTROL_CONNECTIONS = 2
 
@@ -51,15 +52,15 @@ class Source:
         self._promoting = PROMOTE.within(config.schema)
         self._extending = EXTEND.within(config.schema)
         self._conninfo = connect.conninfo(config, application)
-        self._control = connect.pool(config, application, _CONTROL_CONNECTIONS)
+        self._patience = patience(config)
+        self._control = Pool(config, application, _CONTROL_CONNECTIONS, patience=self._patience)
         self._effects = Effects(config, f"pgqueue:job:{worker}")
-        self._listener = Listener(self._connection, queues, config.schema)
+        self._doorbell = Doorbell(config, queues, application, self._echo)
         self._lanes = Lanes()
         self._sweep = Sweep()
         self._alarm = Alarm()
         self._recall = Recall()
         self._unsure: set[Lease] = set()
-        self._listen_again = 0.0
 
     async def __aenter__(self) -> Source:
         """Connect within `connect_timeout`, and refuse a schema that this code does not know."""
@@ -67,10 +68,11 @@ class Source:
             await schema.check(conn, self._config.schema)
         await self._control.open()
         await self._effects.open()
+        await self._doorbell.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._listener.close()
+        await self._doorbell.close()
         await self._effects.close()
         await self._control.close()
 
@@ -91,7 +93,7 @@ class Source:
                 found: list[Delivery] = []
                 if self._recall.due:
                     found = await run(conn, self._recalling, self._recall.parameters(claim))
-                    self._recall.looked(found=bool(found))
+                    self._recall.looked(found)
                 # Instead of a claim, not after it: a busy worker's claims leave no room for one.
                 if not found and not self._sweep.due:
                     found = await self._claim(conn, claim, self._lanes.cursors(claim.rooms))
@@ -99,7 +101,7 @@ class Source:
                     found = await self._claim_sweeping(conn, claim)
                 self._lanes.advance(found)
         if found:
-            await self._listener.awake()
+            self._doorbell.awake()
         return found
 
     async def _claim_sweeping(
@@ -165,29 +167,31 @@ class Source:
     def extender(self) -> Iterator[Extend]:
         """Give what prolongs leases, on a blocking connection of its own."""
         with translated(), psycopg.connect(self._conninfo, autocommit=True) as conn:
+            begin_ours_in_thread(conn)
 
             def extend(leases: Sequence[Lease], lease: timedelta) -> Mapping[int, bool]:
-                return dict(run(conn, self._extending, leased(leases) | {"lease": lease}))
+                parameters = leased(leases) | {"lease": lease}
+                with deadline_in_thread(conn, self._patience), read_committed_in_thread(conn):
+                    return dict(run(conn, self._extending, parameters))
 
             yield extend
 
     async def wait(self, at_most: timedelta) -> None:
         """Sleep until a bell rings, a job is due, or it is time to look again."""
         seconds = self._recall.within(self._alarm.within(at_most.total_seconds()))
-        if not self._listener.hears and monotonic() >= self._listen_again:
-            await self._listen()
-            return
-        with translated():
-            await self._listener.wait(
-                seconds if self._listener.hears else min(seconds, _DEGRADED_POLL)
-            )
+        await self._doorbell.wait(seconds)
         self._alarm.check()
 
-    async def _listen(self) -> None:
-        try:
-            await self._listener.open()
-        except (psycopg.Error, Unavailable):
-            self._listen_again = monotonic() + _DEGRADED_POLL
+    @property
+    def troubles(self) -> Sequence[str]:
+        """Say that the worker only polls, and why, while it does."""
+        return [f"degraded: polling; {why}"] if (why := self._doorbell.trouble) else []
+
+    async def _echo(self, word: str) -> None:
+        parameters = {"channel": self._config.schema, "word": word}
+        with translated():
+            async with self._control.connection() as conn:
+                await run(conn, ECHO, parameters)
 
     @property
     def delayed(self) -> bool:

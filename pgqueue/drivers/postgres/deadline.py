@@ -1,0 +1,96 @@
+"""How long a statement of ours may take before its connection is given up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
+
+import psycopg
+
+from pgqueue.config import Config
+
+logger = logging.getLogger("pgqueue.postgres")
+
+_LEAST, _MOST = 5.0, 30.0
+# So long the server has to take a cancellation, and so long again to end the statement.
+_CANCELLING: Final = 1.0
+_MOMENT: Final = 0.05
+
+
+def patience(config: Config) -> float:
+    """Return the seconds for a worker's statement: a few must fit into a lease."""
+    return min(max(config.lease.total_seconds() / 4, _LEAST), _MOST)
+
+
+@contextlib.asynccontextmanager
+async def deadline(conn: psycopg.AsyncConnection[Any], seconds: float) -> AsyncIterator[None]:
+    """Let what the block does on a connection end with an error when it takes too long.
+
+    Cancelling the task would not do: psycopg then waits for the server's answer, and a server
+    that stands still gives none. Past the deadline the connection cannot be used any more.
+    """
+    ending = _Ending(conn, seconds)
+    timer = asyncio.get_running_loop().call_later(seconds, ending.begin)
+    try:
+        yield
+    finally:
+        timer.cancel()
+        ending.stop()
+
+
+@contextlib.contextmanager
+def deadline_in_thread(conn: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
+    """Do the same for a block on a blocking connection."""
+    timer = threading.Timer(seconds, _hang_up, [conn, seconds])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+class _Ending:
+    """What happens to a connection whose time is up."""
+
+    def __init__(self, conn: psycopg.AsyncConnection[Any], seconds: float) -> None:
+        self._conn = conn
+        self._seconds = seconds
+        self._task: asyncio.Task[None] | None = None
+        self._begun = False
+
+    def begin(self) -> None:
+        """Cancel the statement, and hang up when that does not help either."""
+        self._task = asyncio.create_task(self._end())
+
+    def stop(self) -> None:
+        """Take note that the block has ended."""
+        if self._task is not None:
+            self._task.cancel()
+        if self._begun:
+            # The cancellation may still arrive, and would hit somebody else's statement.
+            self._conn.pgconn.finish()
+
+    async def _end(self) -> None:
+        # The answer may be here already, if only the loop was blocked all the time.
+        await asyncio.sleep(_MOMENT)
+        self._begun = True
+        # First asked kindly: a statement that waits for a lock would go on at the server.
+        with contextlib.suppress(psycopg.Error, OSError):
+            await self._conn.cancel_safe(timeout=_CANCELLING)
+        await asyncio.sleep(_CANCELLING)
+        _hang_up(self._conn, self._seconds)
+
+
+def _hang_up(conn: psycopg.AsyncConnection[Any] | psycopg.Connection[Any], seconds: float) -> None:
+    """Shut the socket, whoever waits for it: the next read or write on it fails."""
+    with contextlib.suppress(psycopg.Error, OSError):
+        with socket.socket(fileno=os.dup(conn.pgconn.socket)) as line:
+            line.shutdown(socket.SHUT_RDWR)
+        logger.warning("no answer from the database within %.0f s: hanging up", seconds)

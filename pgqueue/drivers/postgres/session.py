@@ -1,0 +1,87 @@
+"""What each of our connections is asked once it is made, and what follows from the answer.
+
+It follows for the client alone: nothing is set in the session, which behind a pooler is not ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Any, Final
+
+import psycopg
+
+from pgqueue.drivers.postgres.statement import load, run
+
+Blocking = psycopg.Connection[Any]
+Async = psycopg.AsyncConnection[Any]
+
+SESSION: Final = load("session", lambda pid, committed: (pid, committed))
+_READ_COMMITTED: Final = psycopg.IsolationLevel.READ_COMMITTED
+
+
+async def begin(conn: Async) -> None:
+    """Prepare nothing on a connection that leads through a pooler."""
+    [(pid, _)] = await run(conn, SESSION, {})
+    _begin(conn, pid)
+
+
+def begin_in_thread(conn: Blocking) -> None:
+    """Do the same with a blocking connection."""
+    [(pid, _)] = run(conn, SESSION, {})
+    _begin(conn, pid)
+
+
+async def begin_ours(conn: Async) -> None:
+    """Also have `read_committed` do something, if the role's default is another isolation."""
+    [(pid, committed)] = await run(conn, SESSION, {})
+    _begin(conn, pid)
+    if not committed:
+        await conn.set_isolation_level(_READ_COMMITTED)
+
+
+def begin_ours_in_thread(conn: Blocking) -> None:
+    """Do the same with a blocking connection."""
+    [(pid, committed)] = run(conn, SESSION, {})
+    _begin(conn, pid)
+    if not committed:
+        conn.isolation_level = _READ_COMMITTED
+
+
+def read_committed(conn: Async) -> AbstractAsyncContextManager[Any]:
+    """Run the block's statements as READ COMMITTED.
+
+    Skipping locked rows does not spare the stricter levels their serialization failures.
+    """
+    return contextlib.nullcontext() if conn.isolation_level is None else conn.transaction()
+
+
+def read_committed_in_thread(conn: Blocking) -> AbstractContextManager[Any]:
+    """Do the same on a blocking connection."""
+    return contextlib.nullcontext() if conn.isolation_level is None else conn.transaction()
+
+
+def pooled(conn: Async | Blocking, pid: int) -> bool:
+    """Return whether another process than the one that let us in answers: behind a pooler."""
+    return bool(pid != conn.info.backend_pid)
+
+
+async def refuse_ended(conn: Async) -> None:
+    """Raise if an idle connection was ended from the other side; the server is not asked."""
+    refuse_ended_in_thread(conn)
+
+
+def refuse_ended_in_thread(conn: Async | Blocking) -> None:
+    """Do the same with a blocking connection."""
+    looking = select.poll()
+    looking.register(conn.pgconn.socket, select.POLLIN)
+    while looking.poll(0):
+        conn.pgconn.consume_input()
+
+
+def _begin(conn: Async | Blocking, pid: int) -> None:
+    # A pooler's server connections change with every transaction, and what is prepared stays
+    # with one of them.
+    if pooled(conn, pid):
+        conn.prepare_threshold = None
