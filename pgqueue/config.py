@@ -13,7 +13,7 @@ from pgqueue import dsn as dsns
 from pgqueue import durations, reading
 from pgqueue.backoff import DEFAULT_BACKOFF, Backoff
 from pgqueue.errors import ConfigError
-from pgqueue.policy import MAX_ATTEMPTS, Limits, Policy
+from pgqueue.policy import MAX_ATTEMPTS, Keeping, Limits, Policy
 from pgqueue.queue import checked_name
 
 _MIB: Final = 1024 * 1024
@@ -66,6 +66,7 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "shutdown_timeout": reading.duration(timedelta()),
     "attempts": reading.whole(1, MAX_ATTEMPTS),
     "backoff": reading.backoff,
+    "dead_letters": reading.keeping,
     "payload_warn_bytes": reading.whole(1, _JSONB_LIMIT),
     "payload_max_bytes": reading.whole(1, _JSONB_LIMIT),
 }
@@ -100,6 +101,7 @@ class Config:
     shutdown_timeout: timedelta = timedelta(seconds=30)
     attempts: int = 5
     backoff: Backoff = DEFAULT_BACKOFF
+    dead_letters: Keeping = "keep"
     payload_warn_bytes: int = 1 * _MIB
     payload_max_bytes: int = 8 * _MIB
 
@@ -175,8 +177,17 @@ class Config:
 
     def limits(self, queue: str) -> Limits:
         """Return what holds for a queue's jobs where neither their push nor a processor speaks."""
-        limits = Limits(attempts=self.attempts, backoff=self.backoff, timeout=None)
+        limits = Limits(
+            attempts=self.attempts,
+            backoff=self.backoff,
+            timeout=None,
+            dead_letters=self.dead_letters,
+        )
         return self.queues[queue].over(limits) if queue in self.queues else limits
+
+    def keeps(self, queue: str) -> bool:
+        """Return whether a queue's dead jobs are kept as dead letters."""
+        return self.limits(queue).dead_letters == "keep"
 
     def refuse_undeclared(self, queue: str) -> None:
         """Raise ConfigError for a queue that is not among the declared ones, if that is strict."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol, TypedDict, TypeVar, overload
+from typing import Any, Literal, Protocol, TypedDict, TypeVar, overload
 
 from pgqueue.backoff import Delays
 from pgqueue.durations import Duration
-from pgqueue.errors import ConfigError
+from pgqueue.errors import ConfigError, RegistrationError
 from pgqueue.host import Handler
 from pgqueue.job import Job
 from pgqueue.policy import Policy
-from pgqueue.queue import Queue, checked_name
+from pgqueue.queue import DeadQueue, Queue, checked_name, dead_letter_name
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -54,12 +54,17 @@ class SubscriberOptions(TypedDict, total=False):
     condition: Condition | None
     transactional: bool
     aliases: Sequence[str]
+    dead_letter: str | None
 
 
 class Options(SubscriberOptions, total=False):
-    """What `process` may be told besides: a subscriber's jobs have the topic's name."""
+    """What `process` may be told besides: a subscriber's jobs have the topic's name.
+
+    `dead_success` is for processors of dead letters: what becomes of one that was handled.
+    """
 
     name: str | None
+    dead_success: Literal["keep", "discard"]
 
 
 def refuse_unknown(options: Mapping[str, Any], known: type[Any], where: str) -> None:
@@ -68,13 +73,19 @@ def refuse_unknown(options: Mapping[str, Any], known: type[Any], where: str) -> 
         raise TypeError(f"{where}: unknown option {', '.join(unknown)}")
 
 
-def declared(lane: Queue[Any], options: Options) -> dict[str, Any]:
+def declared(
+    lane: Queue[Any] | DeadQueue[Any],
+    options: SubscriberOptions,
+    *,
+    name: str | None,
+    dead_success: str | None = None,
+) -> dict[str, Any]:
     """Return what was said about a handler as fields of its Processor."""
-    concurrency, name = options.get("concurrency"), options.get("name")
+    concurrency = options.get("concurrency")
     if concurrency is not None and concurrency < 1:
         raise ConfigError(f"concurrency is {concurrency}; give 1 or more")
     return {
-        "queue": lane.name,
+        **_of_its_kind(lane, options, dead_success),
         "name": None if name is None else checked_name(name, "job"),
         "policy": Policy.of(
             attempts=options.get("attempts"),
@@ -87,6 +98,49 @@ def declared(lane: Queue[Any], options: Options) -> dict[str, Any]:
         "transactional": options.get("transactional", False),
         "topic": None,
         "aliases": _names(options.get("aliases", ())),
+    }
+
+
+def _of_its_kind(
+    lane: Queue[Any] | DeadQueue[Any], options: SubscriberOptions, dead_success: str | None
+) -> dict[str, Any]:
+    if isinstance(lane, DeadQueue):
+        return _of_dead(lane, options, dead_success or "keep")
+    if dead_success is not None:
+        raise ConfigError(
+            f"process({lane.name!r}): dead_success is for processors of dead letters; "
+            "give it to the one on the queue's dead address"
+        )
+    said, name = options.get("dead_letter"), lane.dead_letter
+    if said is not None:
+        said = dead_letter_name(lane.name, said)
+        if name not in (None, said):
+            raise RegistrationError(
+                f"process({lane.name!r}): dead_letter is {said}, but the queue's own is {name}; "
+                "declare it once, with the queue"
+            )
+    return {"queue": lane.name, "dead_letter": said or name}
+
+
+def _of_dead(lane: DeadQueue[Any], options: SubscriberOptions, success: str) -> dict[str, Any]:
+    """A letter that its processor fails on is parked: it has no dead letters of its own."""
+    where = f"process({lane.name!r})"
+    if success not in ("keep", "discard"):
+        raise ConfigError(f"{where}: dead_success is {success!r:.40}; give keep or discard")
+    if options.get("dead_letter") is not None:
+        raise ConfigError(f"{where}: dead letters have no dead letters; leave out dead_letter")
+    discards = success == "discard"
+    if discards and options.get("transactional"):
+        raise ConfigError(
+            f"{where}: a transactional processor's letter is handled by its transaction; "
+            "leave out transactional or dead_success"
+        )
+    named = lane.name if lane.name != lane.address else None
+    return {
+        "queue": lane.address,
+        "dead_of": lane.queue,
+        "dead_letter": named,
+        "discards": discards,
     }
 
 

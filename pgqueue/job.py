@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from pgqueue.envelope import Carrier
+from pgqueue.outcome import DeadLetter
 from pgqueue.scope import Scope
 
 T = TypeVar("T")
@@ -32,7 +33,8 @@ class Job(Generic[T]):
 
     `id` stays the same over retries, death and redrive; with `attempt` (1 … `max_attempts`)
     it is what an idempotent handler needs. `pushed_at` is by the database's clock. `carrier`
-    is the trace context that was pushed with it. `topic` is set in a topic's subscriber.
+    is the trace context that was pushed with it. `topic` is set in a topic's subscriber. `dead` is
+    set in a processor of dead letters: `queue` and the attempts are those of the letter then.
     """
 
     id: int
@@ -45,6 +47,7 @@ class Job(Generic[T]):
     carrier: Carrier
     lent: Lent = field(repr=False, compare=False)
     topic: str | None = None
+    dead: DeadLetter | None = None
 
     def transaction(self) -> Scope[Any]:
         """Open a transaction that completes this job when it commits.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Literal
 
+from pgqueue.answer import Discard, Redrive
 from pgqueue.errors import Abort, Rejected, RetryAfter, Snooze
 from pgqueue.policy import Limits
 
@@ -71,14 +72,36 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """The job becomes a dead letter; an attempt that never ran the handler is not `counted`."""
+    """The job becomes a dead letter; an attempt that never ran the handler is not `counted`.
+
+    Not `kept`, it is deleted. A dead letter itself is parked: it stays, and is not claimed again.
+    """
 
     reason: Reason
     failure: Failure | None = None
     counted: bool = True
+    kept: bool = True
 
 
-Outcome = Done | Retry | Release | Dead
+Outcome = Done | Retry | Release | Dead | Redrive | Discard
+"""What becomes of an attempt; `Redrive` and `Discard` are for dead letters alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Why and when a job died, for its dead-letter processor: `job.dead`.
+
+    `queue` is the one it died in, `attempts` how many it had there; `failures` has the oldest
+    first, the last 20. `died_at` is by the database's clock. `redrives`: how often it had been dead
+    before, and was made to run again.
+    """
+
+    queue: str
+    reason: Reason
+    attempts: int
+    failures: tuple[Failure, ...]
+    died_at: datetime
+    redrives: int = 0
 
 
 def judge(error: BaseException | None, limits: Limits, *, attempt: int, chance: float) -> Outcome:

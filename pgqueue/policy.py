@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 from pgqueue import durations
 from pgqueue.backoff import Backoff, Delays
@@ -11,6 +12,9 @@ from pgqueue.durations import Duration
 from pgqueue.errors import ConfigError
 
 MAX_ATTEMPTS = 32767
+
+Keeping = Literal["keep", "none"]
+"""What becomes of a job that has died: it is kept as a dead letter, or deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +24,7 @@ class Limits:
     attempts: int
     backoff: Delays
     timeout: timedelta | None
+    dead_letters: Keeping = "keep"
 
     def wait(self, failures: int, chance: float) -> timedelta:
         """Return how long to wait after so many failures; `chance` in [0, 1) is the dice."""
@@ -38,8 +43,11 @@ class Policy:
     attempts: int | None = None
     backoff: Delays | None = None
     timeout: timedelta | None = None
+    dead_letters: Keeping | None = None
 
     def __post_init__(self) -> None:
+        if self.dead_letters not in (None, "keep", "none"):
+            raise ConfigError(f"dead_letters is {self.dead_letters!r:.40}; give keep or none")
         if self.attempts is not None and not _whole(self.attempts, 1, MAX_ATTEMPTS):
             raise ConfigError(
                 f"attempts is {self.attempts!r:.40}; give a whole number, 1 to {MAX_ATTEMPTS} runs "
@@ -61,6 +69,7 @@ class Policy:
         retries: int | None = None,
         backoff: Delays | None = None,
         timeout: Duration | None = None,
+        dead_letters: Keeping | None = None,
     ) -> Policy:
         """Build a policy from what people write; `retries=3` means `attempts=4`."""
         if attempts is not None and retries is not None:
@@ -79,6 +88,7 @@ class Policy:
             attempts=attempts,
             backoff=backoff,
             timeout=None if timeout is None else durations.parse(timeout, field="timeout"),
+            dead_letters=dead_letters,
         )
 
     def over(self, limits: Limits) -> Limits:
@@ -87,6 +97,7 @@ class Policy:
             attempts=limits.attempts if self.attempts is None else self.attempts,
             backoff=limits.backoff if self.backoff is None else self.backoff,
             timeout=limits.timeout if self.timeout is None else self.timeout,
+            dead_letters=self.dead_letters or limits.dead_letters,
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeVar, Unpack, overload
 
+from pgqueue.deadnames import dead_names
 from pgqueue.declaration import (
     Condition,
     Decorator,
@@ -23,7 +24,7 @@ from pgqueue.host import Handler, Host, Resolver, hosted
 from pgqueue.listener import InlineListener
 from pgqueue.payload import Codec
 from pgqueue.policy import Policy
-from pgqueue.queue import Queue
+from pgqueue.queue import DeadQueue, Queue, named
 from pgqueue.signature import parameter
 from pgqueue.topic import Topic, event_topic
 
@@ -39,7 +40,11 @@ def _unresolved() -> Handler:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processor:
-    """The registered handler of an address, with its policy."""
+    """The registered handler of an address, with its policy.
+
+    `queue` is what the storage calls it: for the dead letters of a queue, `dead_of`, it may be
+    `known_as` another name. `dead_letter` is that name as it was declared, by either side.
+    """
 
     label: str
     queue: str
@@ -55,6 +60,10 @@ class Processor:
     transactional: bool = False
     aliases: tuple[str, ...] = ()
     topic: str | None = None
+    dead_of: str | None = None
+    dead_letter: str | None = None
+    discards: bool = False
+    known_as: str = ""
     resolve: Callable[[], Handler] = field(default=_unresolved, repr=False)
 
     @property
@@ -81,23 +90,29 @@ class Processors:
         return iter(self._processors)
 
     @overload
-    def process(self, queue: Queue[T], **options: Unpack[Options]) -> Decorator[T]: ...
+    def process(
+        self, queue: Queue[T] | DeadQueue[T], **options: Unpack[Options]
+    ) -> Decorator[T]: ...
     @overload
     def process(self, queue: str, **options: Unpack[Options]) -> Unchecked: ...
     def process(
-        self, queue: Queue[T] | str, **options: Unpack[Options]
+        self, queue: Queue[T] | DeadQueue[T] | str, **options: Unpack[Options]
     ) -> Decorator[T] | Unchecked:
-        """Register a handler for a queue's jobs, or only for those of one `name`.
+        """Register a handler for a queue's jobs, or for its dead letters; of one `name`, or all.
 
         The handler takes the payload, or a `Job[T]`; `async def` runs on the event loop, a
         plain `def` on a thread. At most `concurrency` of its attempts run at once in one
         worker. `attempts` counts runs in all, `retries` those after the first. `aliases` are
         names that it had before. A `condition` that answers False completes a job unrun. With
         `transactional` the handler's writes on `job.connection()` commit with its completion.
+        `dead_letter` names the address of the queue's dead letters. `dead_success="discard"`
+        deletes a dead letter when its handler returns None, and has not redriven it.
         """
-        lane: Queue[Any] = Queue(queue) if isinstance(queue, str) else queue
+        lane: Queue[Any] | DeadQueue[Any] = named(queue) if isinstance(queue, str) else queue
         refuse_unknown(options, Options, f"process({lane.name!r})")
-        return self._registering(lane, declared(lane, options))
+        name, dead_success = options.get("name"), options.get("dead_success")
+        said = declared(lane, options, name=name, dead_success=dead_success)
+        return self._registering(lane, said)
 
     @overload
     def subscribe(
@@ -118,8 +133,8 @@ class Processors:
         told: Topic[Any] = Topic(topic) if isinstance(topic, str) else topic
         refuse_unknown(options, SubscriberOptions, f"subscribe({told.name!r})")
         lane: Queue[Any] = Queue(queue, told.type)
-        named: Options = {**options, "name": told.name}
-        return self._registering(lane, declared(lane, named) | {"topic": told.name})
+        said = declared(lane, options, name=told.name)
+        return self._registering(lane, said | {"topic": told.name})
 
     def listen(
         self, event: type[T], *, queue: str | None = None, **options: Unpack[SubscriberOptions]
@@ -161,7 +176,9 @@ class Processors:
         """The listeners that are called when an event is dispatched."""
         return tuple(self._listeners)
 
-    def _registering(self, lane: Queue[Any], said: dict[str, Any]) -> Callable[[Handler], Any]:
+    def _registering(
+        self, lane: Queue[Any] | DeadQueue[Any], said: dict[str, Any]
+    ) -> Callable[[Handler], Any]:
         def register(handler: Handler) -> Any:
             self._add(_processor(handler, lane, said))
             return handler
@@ -181,7 +198,9 @@ class Processors:
         self._running = True
 
 
-def _processor(handler: Handler, lane: Queue[Any], said: dict[str, Any]) -> Processor:
+def _processor(
+    handler: Handler, lane: Queue[Any] | DeadQueue[Any], said: dict[str, Any]
+) -> Processor:
     if not inspect.isroutine(handler):
         raise RegistrationError(f"{handler!r:.80} is no function; decorate one, or a method")
     host = Host.of(handler)
@@ -204,10 +223,13 @@ def reachable(
 ) -> Mapping[Address, Processor]:
     """Return the processors of the included sets by address, ready to be called.
 
-    Two at one address are refused, and a method without its object.
+    Two at one address are refused, a method without its object, and two names for the dead
+    letters of one queue.
     """
     found: dict[Address, Processor] = {}
-    for processors in dict.fromkeys(included):
+    sets = dict.fromkeys(included)
+    known_as = dead_names([one for processors in sets for one in processors])
+    for processors in sets:
         for processor in processors:
             resolve = hosted(processor.handler, processor.host, processors.bound, resolver)
             for address in processor.addresses:
@@ -217,5 +239,6 @@ def reachable(
                         f"{processor.label}; give one of them another queue or name, or leave it "
                         "out"
                     )
-                found[address] = replace(processor, resolve=resolve)
+                name = known_as.get(processor.queue, processor.queue)
+                found[address] = replace(processor, resolve=resolve, known_as=name)
     return MappingProxyType(found)

@@ -12,7 +12,7 @@ from pgqueue import dsn as dsns
 from pgqueue import durations
 from pgqueue.backoff import Backoff, parse_backoff
 from pgqueue.errors import ConfigError
-from pgqueue.policy import Policy
+from pgqueue.policy import Keeping, Policy
 from pgqueue.queue import queue_name
 
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
@@ -24,7 +24,7 @@ _TRUTHS: Final = {"true": True, "1": True, "yes": True, "on": True} | {
     "no": False,
     "off": False,
 }
-_POLICY: Final = ("attempts", "retries", "backoff", "timeout")
+_POLICY: Final = ("attempts", "retries", "backoff", "timeout", "dead_letters")
 
 
 def dsn(value: object) -> str | None:
@@ -95,6 +95,13 @@ def duration(least: timedelta) -> Callable[[Any], timedelta]:
 def backoff(value: object) -> Backoff:
     """Read the waits between attempts."""
     return value if isinstance(value, Backoff) else parse_backoff(str(value))
+
+
+def keeping(value: object) -> Keeping:
+    """Read what becomes of dead jobs."""
+    if value not in ("keep", "none"):
+        raise ValueError(f"{value!r:.60} is neither keep nor none")
+    return value
 
 
 def named(value: object) -> dict[str, Any]:

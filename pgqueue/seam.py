@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
+from pgqueue.answer import Discard, Redrive
 from pgqueue.config import Config
 from pgqueue.errors import LeaseLost, PayloadError, Unavailable, UnsupportedOption
 from pgqueue.letters import DeadJob, DeadLetters
+from pgqueue.offers import Subscribing, Sweeping, Swept
 from pgqueue.options import Said, read_options
-from pgqueue.outcome import Dead, Done, Failure, Outcome, Reason, Release, Retry
+from pgqueue.outcome import Dead, DeadLetter, Done, Failure, Outcome, Reason, Release, Retry
 from pgqueue.plain import Json
+from pgqueue.queue import dead_source
 from pgqueue.scope import Scope
 from pgqueue.sealing import seal_json
 
@@ -25,8 +28,10 @@ __all__ = [
     "Config",
     "Dead",
     "DeadJob",
+    "DeadLetter",
     "DeadLetters",
     "Delivery",
+    "Discard",
     "Done",
     "Driver",
     "Extend",
@@ -40,6 +45,7 @@ __all__ = [
     "Outcome",
     "PayloadError",
     "Reason",
+    "Redrive",
     "Release",
     "Retry",
     "RunNow",
@@ -48,9 +54,12 @@ __all__ = [
     "Settlement",
     "Stop",
     "Subscribing",
+    "Sweeping",
+    "Swept",
     "Transport",
     "Unavailable",
     "UnsupportedOption",
+    "dead_source",
     "read_options",
     "seal_json",
 ]
@@ -69,10 +78,14 @@ class JobProducer(Protocol):
 
 
 class Lease(NamedTuple):
-    """The right to settle one attempt: the job, and the random token of its claim."""
+    """The right to settle one attempt: the job, and the random token of its claim.
+
+    `dead`: it is an attempt of the processor of its dead letter.
+    """
 
     job: int
     token: int
+    dead: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +104,8 @@ class Delivery(NamedTuple):
 
     `backoff` is JSON text and `timeout` seconds, as the push chose them. `expired`: its time
     to start has passed. `lost`: an earlier attempt's lease lapsed. `unwanted`: for so many
-    seconds no worker had a processor for it.
+    seconds no worker had a processor for it. `dead` makes it a dead letter: then `queue` is its
+    address, and the attempts are those of its processor.
     """
 
     id: int
@@ -109,11 +123,12 @@ class Delivery(NamedTuple):
     expired: bool
     lost: bool
     unwanted: float | None = None
+    dead: DeadLetter | None = None
 
     @property
     def lease(self) -> Lease:
         """The token with which this attempt is settled."""
-        return Lease(self.id, self.token)
+        return Lease(self.id, self.token, self.dead is not None)
 
 
 class Settlement(NamedTuple):
@@ -179,18 +194,6 @@ class JobSource(Protocol):
 
     def connection(self) -> Scope[Any]:
         """Give a connection for a handler's own statements."""
-        ...
-
-
-@runtime_checkable
-class Subscribing(Protocol):
-    """What a source may offer besides: to keep the subscriptions of topics for every producer."""
-
-    async def subscribe(self, pairs: Collection[tuple[str, str]]) -> None:
-        """Remember that these queues want copies of what is published on these topics.
-
-        Each pair is a topic and a queue; one that is known already changes nothing.
-        """
         ...
 
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pgqueue import durations
+from pgqueue.answer import Discard, Redrive
 from pgqueue.errors import BackendError
 from pgqueue.outcome import Dead, Done, Outcome, Release, Retry
 from pgqueue.policy import Limits
 from pgqueue.processor import Processor
-from pgqueue.seam import Delivery, Settlement
+from pgqueue.seam import Delivery, Settlement, Swept
 
 worker = logging.getLogger("pgqueue.worker")
 jobs = logging.getLogger("pgqueue.queue")
@@ -27,7 +28,7 @@ def started(
         worker.info(
             "processor %s: queue %s, name %s, concurrency %d, retries %d",
             one.label,
-            one.queue,
+            one.known_as,
             one.name or "(any)",
             one.concurrency or total,
             runs - 1,
@@ -111,7 +112,7 @@ def ended(
     """Write the one INFO line of an attempt, and the cause if it failed."""
     if not jobs.isEnabledFor(logging.ERROR):
         return
-    word = "lost" if outcome is None else _word(outcome)
+    word = "lost" if outcome is None else _word(outcome, dead=delivery.dead is not None)
     fields: dict[str, Any] = {
         "queue": delivery.queue,
         "job_id": delivery.id,
@@ -147,6 +148,29 @@ def unknown(delivery: Delivery) -> None:
     """Say that nobody here processes a job."""
     jobs.warning(
         "job %d (%s): no processor has this name; it waits", delivery.id, address(delivery)
+    )
+
+
+def answer_ignored(delivery: Delivery, answer: object, why: str) -> None:
+    """Say that what a handler returned could not be heeded."""
+    jobs.warning(
+        "job %d (%s): its handler returned %s, which is ignored: %s",
+        delivery.id,
+        address(delivery),
+        type(answer).__name__,
+        why,
+    )
+
+
+def swept(job: Swept) -> None:
+    """Say that a job has died before any attempt started."""
+    jobs.error(
+        "job %d (%s) is dead after attempt %d, expired%s: expires_at passed before it started",
+        job.id,
+        f"{job.queue}/{job.name}" if job.name else job.queue,
+        job.attempt,
+        "" if job.kept else ", and not kept",
+        extra={"queue": job.queue, "job_id": job.id, "attempt": job.attempt, "outcome": "expired"},
     )
 
 
@@ -186,10 +210,18 @@ def address(delivery: Delivery) -> str:
     return f"{delivery.queue}/{delivery.name}" if delivery.name else delivery.queue
 
 
-def _word(outcome: Outcome) -> str:
+def _word(outcome: Outcome, *, dead: bool) -> str:
     match outcome:
-        case Done(skipped=skipped):
-            return "skipped" if skipped else "done"
+        case Done(skipped=True):
+            return "skipped"
+        case Done():
+            return "handled" if dead else "done"
+        case Dead() if dead:
+            return "parked"
+        case Redrive():
+            return "redriven"
+        case Discard():
+            return "discarded"
         case Retry():
             return "retry"
         case Release():
@@ -210,13 +242,23 @@ def _cause(delivery: Delivery, outcome: Outcome | None, fields: dict[str, Any]) 
                 failure.error,
                 extra=fields,
             )
-        case Dead(reason=reason, failure=failure):
+        case Dead(failure=failure) if delivery.dead:
             jobs.error(
-                "job %d (%s) is dead after attempt %d, %s: %s",
+                "job %d (%s) is parked after attempt %d, redrive or discard it: %s",
+                delivery.id,
+                address(delivery),
+                delivery.attempt,
+                failure.error if failure else "its workers were lost",
+                extra=fields,
+            )
+        case Dead(reason=reason, failure=failure, kept=kept):
+            jobs.error(
+                "job %d (%s) is dead after attempt %d, %s%s: %s",
                 delivery.id,
                 address(delivery),
                 delivery.attempt,
                 reason,
+                "" if kept else ", and not kept",
                 failure.error if failure else "its workers were lost",
                 extra=fields,
             )

@@ -37,12 +37,16 @@ CASES: dict[str, tuple[str, Any, Any, list[str]]] = {
     "driver": ("memory", "memory", "acme.sqs", ["two words", "-", "../x"]),
     "default_queue": ("mail", "mail", "a:b", ["a b", "mail.dead", "x" * 49]),
     "queues": (
-        '{"mail": {"attempts": 3, "backoff": "fixed(5s)"}, "audio": {}}',
-        {"mail": Policy(attempts=3, backoff=fixed("5s")), "audio": Policy()},
+        '{"mail": {"attempts": 3, "backoff": "fixed(5s)"}, "audio": {"dead_letters": "none"}}',
+        {
+            "mail": Policy(attempts=3, backoff=fixed("5s")),
+            "audio": Policy(dead_letters="none"),
+        },
         {"mail": Policy(timeout=timedelta(minutes=1))},
         [
             *("mail", '["mail"]', '{"a b": {}}', '{"mail": 3}', '{"mail": {"attempts": 0}}'),
             *('{"mail": {"color": 1}}', '{"mail": {"backoff": "soon"}}', '{"mail.dead": {}}'),
+            '{"mail": {"dead_letters": "lost"}}',
         ],
     ),
     "strict_queues": ("yes", True, True, ["2", "maybe"]),
@@ -71,6 +75,7 @@ CASES: dict[str, tuple[str, Any, Any, list[str]]] = {
     "shutdown_timeout": ("0", timedelta(), timedelta(hours=1), ["-1s", "1y"]),
     "attempts": ("32767", 32767, 1, ["0", "-1", "32768", "unlimited", "true"]),
     "backoff": ("fixed(30s)", fixed("30s"), listed(1, 2), ["30s", "fixed(soon)", "random(1s)"]),
+    "dead_letters": ("none", "none", "none", ["None", "discard", "0", "false"]),
     "payload_warn_bytes": ("1000", 1000, 2000, ["0", "8388609", "1MB"]),
     "payload_max_bytes": ("268435455", 268_435_455, 2_000_000, ["0", "268435456", "1000"]),
 }

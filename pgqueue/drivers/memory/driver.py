@@ -46,7 +46,7 @@ class Memory(Producer):
 
     def source(self, queues: Sequence[str], worker: str) -> Source:
         """Make the jobs' face for one worker."""
-        return Source(self._store)
+        return Source(self._store, self.config.keeps)
 
 
 def _delay(said: Said) -> float:

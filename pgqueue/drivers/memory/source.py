@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 
@@ -10,14 +10,15 @@ from pgqueue.drivers.memory.store import Store
 from pgqueue.errors import LeaseLost, UnsupportedOption
 from pgqueue.outcome import Done
 from pgqueue.scope import Scope
-from pgqueue.seam import Claim, Delivery, Extend, Lease, Settlement
+from pgqueue.seam import Claim, Delivery, Extend, Lease, Settlement, Swept
 
 
 class Source:
     """Claims, settles and extends; opening and closing it costs nothing."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, keeps: Callable[[str], bool]) -> None:
         self._store = store
+        self._keeps = keeps
         self._heard = 0
 
     async def __aenter__(self) -> Source:
@@ -42,6 +43,10 @@ class Source:
         """Sleep until there is a change since the last claim, or a job is due."""
         seconds = min(self._store.due_in(), at_most.total_seconds())
         await self._store.bell.wait(self._heard, seconds)
+
+    async def sweep(self) -> Sequence[Swept]:
+        """Bury the jobs whose time to start has passed."""
+        return self._store.expire(self._keeps)
 
     @property
     def delayed(self) -> bool:

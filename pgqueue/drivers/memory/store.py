@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from heapq import heappop, heappush
@@ -12,12 +12,14 @@ from threading import Lock
 from time import monotonic
 from typing import assert_never
 
+from pgqueue.answer import Discard, Redrive
 from pgqueue.drivers.memory.bell import Bell
+from pgqueue.drivers.memory.graves import WORKER_LOST, Grave, Graves
 from pgqueue.options import Said
 from pgqueue.outcome import Dead, Done, Failure, Outcome, Release, Retry
-from pgqueue.seam import Claim, DeadJob, Delivery, Lease
+from pgqueue.seam import Claim, DeadJob, Delivery, Lease, Swept, dead_source
 
-_WORKER_LOST = Failure("worker lost: its lease lapsed before the attempt ended")
+_EXPIRED = Failure("expired: expires_at passed before the attempt started")
 
 
 @dataclass(slots=True)
@@ -42,7 +44,7 @@ class Store:
 
     def __init__(self) -> None:
         self.bell = Bell()
-        self._dead: dict[int, tuple[DeadJob, _Job]] = {}
+        self._graves = Graves()
         self._lock = Lock()
         self._ids = count(1)
         self._jobs: dict[int, _Job] = {}
@@ -86,13 +88,18 @@ class Store:
             now = monotonic()
             self._awaken(now)
             for queue, room in claim.rooms.items():
-                jobs = self._next(queue, min(room, claim.limit - len(found)))
-                found += [self._lease(job, claim, now) for job in jobs]
+                room = min(room, claim.limit - len(found))
+                if (source := dead_source(queue)) is not None:
+                    found += self._graves.claim(queue, source, room, claim)
+                else:
+                    found += [self._lease(job, claim, now) for job in self._next(queue, room)]
         return found
 
     def settle(self, lease: Lease, outcome: Outcome) -> bool:
         """Write an outcome, if the lease still holds."""
         with self._lock:
+            if lease.dead:
+                return self._settled_grave(lease, outcome)
             job = self._held(lease)
             if job is None:
                 return False
@@ -102,45 +109,60 @@ class Store:
     def extend(self, lease: Lease, seconds: float) -> bool:
         """Prolong a lease from now, if it still holds."""
         with self._lock:
+            if lease.dead:
+                return self._graves.extend(lease, seconds)
             job = self._held(lease)
             if job is not None:
                 self._hide(job, seconds)
         return job is not None
 
+    def expire(self, keeps: Callable[[str], bool]) -> Sequence[Swept]:
+        """Bury the jobs whose time to start has passed, unless an attempt is at work on them."""
+        with self._lock:
+            now = monotonic()
+            gone = [
+                job
+                for job in self._jobs.values()
+                if job.expires_at <= now and not (job.leased and job.visible_at > now)
+            ]
+            for job in gone:
+                self._bury(job, Dead("expired", _EXPIRED, kept=keeps(job.delivery.queue)))
+        return [
+            Swept(one.id, one.queue, one.name, one.attempt, keeps(one.queue))
+            for one in (job.delivery for job in gone)
+        ]
+
     @property
     def dead(self) -> Sequence[DeadJob]:
         """The dead jobs, in the order of their ids."""
         with self._lock:
-            return [self._dead[number][0] for number in sorted(self._dead)]
+            return [grave.dead for grave in self._graves]
 
     def discard(self, number: int) -> bool:
         """Forget a dead job, if there is one of that id."""
         with self._lock:
-            return self._dead.pop(number, None) is not None
+            return self._graves.pop(number) is not None
 
     def redrive(self, number: int) -> bool:
         """Put a dead job back, with a fresh budget and its failures."""
         with self._lock:
-            found = self._dead.pop(number, None)
+            found = self._graves.pop(number)
             if found is not None:
-                job = found[1]
-                job.delivery = job.delivery._replace(attempt=0, expired=False, lost=False)
-                job.expires_at, job.unwanted_since = inf, None
-                job.redrives += 1
-                self._jobs[number] = job
-                self._put(job, 0.0)
+                self._revive(found, Redrive())
         return found is not None
 
     def due_in(self) -> float:
         """Return in how many seconds a job becomes due, or a lease lapses."""
         with self._lock:
-            return self._waiting[0][0] - monotonic() if self._waiting else inf
+            due = self._waiting[0][0] - monotonic() if self._waiting else inf
+            return min(due, self._graves.due_in())
 
     @property
     def delayed(self) -> bool:
         """Whether jobs wait for a time."""
         with self._lock:
-            return any(not job.ready and not job.leased for job in self._jobs.values())
+            waits = any(not job.ready and not job.leased for job in self._jobs.values())
+            return waits or self._graves.delayed
 
     def _held(self, lease: Lease) -> _Job | None:
         job = self._jobs.get(lease.job)
@@ -164,7 +186,7 @@ class Store:
     def _lease(self, job: _Job, claim: Claim, now: float) -> Delivery:
         lapsed, since = job.leased, job.unwanted_since
         if lapsed:
-            job.failures.append(_WORKER_LOST)
+            job.failures.append(WORKER_LOST)
         job.delivery = job.delivery._replace(
             token=claim.token,
             attempt=job.delivery.attempt + 1,
@@ -188,28 +210,55 @@ class Store:
                 job.delivery = delivery._replace(attempt=delivery.attempt - 1)
                 job.unwanted_since = (job.unwanted_since or monotonic()) if note else None
                 self._put(job, 0.0 if delay is None else delay.total_seconds())
-            case Dead(reason=reason, failure=failure, counted=counted):
-                self._failed(job, failure)
-                del self._jobs[delivery.id]
-                attempt = delivery.attempt - (not counted)
-                dead = DeadJob(
-                    id=delivery.id,
-                    queue=delivery.queue,
-                    name=delivery.name,
-                    reason=reason,
-                    attempt=attempt,
-                    max_attempts=delivery.max_attempts,
-                    redrives=job.redrives,
-                    pushed_at=delivery.pushed_at,
-                    died_at=datetime.now(UTC),
-                    handled_at=None,
-                    parked_at=None,
-                    envelope=delivery.envelope,
-                    failures=tuple(job.failures),
-                )
-                self._dead[delivery.id] = (dead, job)
+            case Dead(counted=counted):
+                job.delivery = delivery._replace(attempt=delivery.attempt - (not counted))
+                self._bury(job, outcome)
+            case Redrive() | Discard():
+                raise TypeError(f"{type(outcome).__name__} is no outcome of a job that is alive")
             case other:
                 assert_never(other)
+
+    def _bury(self, job: _Job, outcome: Dead) -> None:
+        self._failed(job, outcome.failure)
+        one = job.delivery
+        del self._jobs[one.id]
+        if outcome.kept:
+            dead = DeadJob(
+                id=one.id,
+                queue=one.queue,
+                name=one.name,
+                reason=outcome.reason,
+                attempt=one.attempt,
+                max_attempts=one.max_attempts,
+                redrives=job.redrives,
+                pushed_at=one.pushed_at,
+                died_at=datetime.now(UTC),
+                handled_at=None,
+                parked_at=None,
+                envelope=one.envelope,
+                failures=tuple(job.failures),
+            )
+            self._graves.add(Grave(dead, job, one))
+            self.bell.ring()
+
+    def _settled_grave(self, lease: Lease, outcome: Outcome) -> bool:
+        found = self._graves.settle(lease, outcome)
+        if found is not None:
+            grave, redrive = found
+            if redrive is not None:
+                self._revive(grave, redrive)
+            self.bell.ring()
+        return found is not None
+
+    def _revive(self, grave: Grave, redrive: Redrive) -> None:
+        """Put a dead job back, with a fresh budget and its failures."""
+        job: _Job = grave.job
+        queue = redrive.queue or job.delivery.queue
+        job.delivery = job.delivery._replace(queue=queue, attempt=0, expired=False, lost=False)
+        job.expires_at, job.unwanted_since = inf, None
+        job.redrives += 1
+        self._jobs[job.delivery.id] = job
+        self._put(job, redrive.delay.total_seconds() if redrive.delay else 0.0)
 
     def _failed(self, job: _Job, failure: Failure | None) -> None:
         if failure is not None:

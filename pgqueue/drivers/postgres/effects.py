@@ -13,13 +13,14 @@ import psycopg
 from pgqueue.config import Config
 from pgqueue.drivers.postgres.failures import lost_connection
 from pgqueue.drivers.postgres.pools import Pool, ThreadPool
-from pgqueue.drivers.postgres.settle import COMPLETE, leased
+from pgqueue.drivers.postgres.settle import COMPLETE, DEAD_HANDLED, leased
 from pgqueue.drivers.postgres.statement import load, run
 from pgqueue.errors import LeaseLost, Undecided
 from pgqueue.scope import Scope
 from pgqueue.seam import Lease
 
 HOLD = load("hold", int)
+DEAD_HOLD = load("dead_hold", int)
 
 _PAUSE = 0.2
 
@@ -29,7 +30,9 @@ class Effects:
 
     def __init__(self, config: Config, application: str) -> None:
         self._config = config
-        self._complete, self._hold = COMPLETE.within(config.schema), HOLD.within(config.schema)
+        complete, hold = {False: COMPLETE, True: DEAD_HANDLED}, {False: HOLD, True: DEAD_HOLD}
+        self._complete = {dead: one.within(config.schema) for dead, one in complete.items()}
+        self._hold = {dead: one.within(config.schema) for dead, one in hold.items()}
         self._async = Pool(config, application, config.pool_size)
         self._blocking = ThreadPool(config, application, config.pool_size)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -61,7 +64,7 @@ class Effects:
         try:
             async with self._async.connection() as conn, conn.transaction():
                 yield conn
-                _check(lease, await run(conn, self._complete, leased([lease])))
+                _check(lease, await run(conn, self._complete[lease.dead], leased([lease])))
                 committing = True
         except psycopg.Error as error:
             if not committing or not lost_connection(error) or await self._holds(lease):
@@ -73,7 +76,7 @@ class Effects:
         try:
             with self._blocking.connection() as conn, conn.transaction():
                 yield conn
-                _check(lease, run(conn, self._complete, leased([lease])))
+                _check(lease, run(conn, self._complete[lease.dead], leased([lease])))
                 committing = True
         except psycopg.Error as error:
             if not committing or not lost_connection(error) or self._holds_in_thread(lease):
@@ -92,7 +95,8 @@ class Effects:
         while (left := deadline - monotonic()) > 0:
             try:
                 async with self._async.connection(within=left) as conn:
-                    found = await run(conn, self._hold, {"id": lease.job})
+                    asked = {"id": lease.job, "token": lease.token}
+                    found = await run(conn, self._hold[lease.dead], asked)
                 return bool(found)
             except (psycopg.Error, TimeoutError):
                 await asyncio.sleep(_PAUSE)

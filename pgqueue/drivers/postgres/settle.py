@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, assert_never
 
 import psycopg
 
+from pgqueue.answer import Discard, Redrive
 from pgqueue.drivers.postgres.statement import SCHEMA, Statement, load, run
-from pgqueue.outcome import Dead, Done, Failure, Release, Retry
+from pgqueue.outcome import Dead, Done, Failure, Outcome, Release, Retry
 from pgqueue.seam import Lease, Settlement
 
 COMPLETE = load("complete", int)
@@ -17,6 +19,12 @@ RETRY = load("retry", int)
 SNOOZE = load("snooze", int)
 RELEASE = load("release", int)
 BURY = load("bury", int)
+DEAD_HANDLED = load("dead_handled", int)
+DEAD_RETRIED = load("dead_retried", int)
+DEAD_RELEASED = load("dead_released", int)
+DEAD_PARKED = load("dead_parked", int)
+DEAD_REDRIVEN = load("dead_redriven", int)
+DEAD_DISCARDED = load("dead_discarded", int)
 
 
 async def settle(
@@ -25,7 +33,9 @@ async def settle(
     """Write all outcomes; return the ids of the jobs whose lease still held."""
     kinds: dict[Statement[int], list[Settlement]] = {}
     for settlement in settlements:
-        kinds.setdefault(_statement(settlement), []).append(settlement)
+        dead, outcome = settlement.lease.dead, settlement.outcome
+        statement = _of_letter(outcome) if dead else _of_job(outcome)
+        kinds.setdefault(statement, []).append(settlement)
     written: set[int] = set()
     for statement, some in kinds.items():
         written.update(await run(conn, statement.within(schema), _parameters(statement, some)))
@@ -37,9 +47,9 @@ def leased(leases: Sequence[Lease]) -> dict[str, Any]:
     return {"ids": [lease.job for lease in leases], "tokens": [lease.token for lease in leases]}
 
 
-def _statement(settlement: Settlement) -> Statement[int]:
-    match settlement.outcome:
-        case Done():
+def _of_job(outcome: Outcome) -> Statement[int]:
+    match outcome:
+        case Done() | Dead(kept=False):
             return COMPLETE
         case Retry():
             return RETRY
@@ -49,24 +59,54 @@ def _statement(settlement: Settlement) -> Statement[int]:
             return SNOOZE
         case Dead():
             return BURY
+        case Redrive() | Discard():
+            raise TypeError(f"{type(outcome).__name__} is no outcome of a job that is alive")
+        case other:
+            assert_never(other)
+
+
+def _of_letter(outcome: Outcome) -> Statement[int]:
+    match outcome:
+        case Done():
+            return DEAD_HANDLED
+        case Retry():
+            return DEAD_RETRIED
+        case Release():
+            return DEAD_RELEASED
+        case Dead():
+            return DEAD_PARKED
+        case Redrive():
+            return DEAD_REDRIVEN
+        case Discard():
+            return DEAD_DISCARDED
         case other:
             assert_never(other)
 
 
 def _parameters(statement: Statement[int], settlements: Sequence[Settlement]) -> dict[str, Any]:
-    outcomes = [settlement.outcome for settlement in settlements]
+    """Return what any of the statements may ask for; each takes what it names."""
     parameters = leased([settlement.lease for settlement in settlements])
-    if statement in (RETRY, SNOOZE):
-        parameters["delays"] = [o.delay for o in outcomes if isinstance(o, Retry | Release)]
-    if statement is SNOOZE:
-        parameters["notes"] = [_json(o.note) for o in outcomes if isinstance(o, Release)]
-    if statement in (RETRY, BURY):
-        parameters["failures"] = [_json(o.failure) for o in outcomes if isinstance(o, Retry | Dead)]
-    if statement is BURY:
-        dead = [o for o in outcomes if isinstance(o, Dead)]
-        parameters["reasons"] = [o.reason for o in dead]
-        parameters["uncounted"] = [int(not o.counted) for o in dead]
-    return parameters
+    if statement is COMPLETE:
+        return parameters
+    some = [settlement.outcome for settlement in settlements]
+    return parameters | {
+        "delays": [_delay(one) for one in some],
+        "notes": [_json(one.note) if isinstance(one, Release) else None for one in some],
+        "failures": [_json(one.failure) if isinstance(one, Retry | Dead) else None for one in some],
+        "reasons": [one.reason if isinstance(one, Dead) else None for one in some],
+        "uncounted": [int(isinstance(one, Dead) and not one.counted) for one in some],
+        "targets": [one.queue if isinstance(one, Redrive) else None for one in some],
+    }
+
+
+def _delay(outcome: Outcome) -> timedelta | None:
+    match outcome:
+        case Retry(delay=delay) | Redrive(delay=delay):
+            return delay
+        case Release(delay=delay):
+            return delay or timedelta()
+        case _:
+            return None
 
 
 def _json(failure: Failure | None) -> str | None:

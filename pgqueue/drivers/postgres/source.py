@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
 from typing import Any
 
 import psycopg
 
+from pgqueue.answer import Redrive
 from pgqueue.config import Config
-from pgqueue.drivers.postgres import connect, schema
+from pgqueue.drivers.postgres import chores, connect, schema
 from pgqueue.drivers.postgres.alarm import Alarm
+from pgqueue.drivers.postgres.deadclaims import DeadClaims, live, parts
 from pgqueue.drivers.postgres.deadline import deadline_in_thread, patience
 from pgqueue.drivers.postgres.doorbell import Doorbell
 from pgqueue.drivers.postgres.effects import Effects
@@ -23,21 +26,22 @@ from pgqueue.drivers.postgres.recall import Recall, unanswered
 from pgqueue.drivers.postgres.session import begin_ours_in_thread, read_committed_in_thread
 from pgqueue.drivers.postgres.settle import leased, settle
 from pgqueue.drivers.postgres.statement import load, run
-from pgqueue.outcome import Retry
+from pgqueue.outcome import Release, Retry
 from pgqueue.scope import Scope
-from pgqueue.seam import Claim, Delivery, Extend, Lease, Settlement
+from pgqueue.seam import Claim, Delivery, Extend, Lease, Settlement, Swept
 
 CLAIM = load("claim", Delivery)
 RECALL = load("recall", Delivery)
 TAKEN = load("taken", int)
 EXTEND = load("extend", lambda job, prolonged: (job, prolonged))
+DEAD_EXTEND = load("dead_extend", lambda job, prolonged: (job, prolonged))
 SUBSCRIBE = load("subscribe", bool)
 ECHO = load("echo", tuple)
 PROMOTE = load("promote", lambda moved, next_in, _: (moved, next_in))
 
 _PROMOTE_LIMIT = 500
-# claims, settlements: each may be under way at once.
-_CONTROL_CONNECTIONS = 2
+# claims, settlements, the sweep: each may be under way at once.
+_CONTROL_CONNECTIONS = 3
 
 
 class Source:
@@ -50,12 +54,14 @@ class Source:
         self._recalling = RECALL.within(config.schema)
         self._taken = TAKEN.within(config.schema)
         self._promoting = PROMOTE.within(config.schema)
-        self._extending = EXTEND.within(config.schema)
+        extending = {False: EXTEND, True: DEAD_EXTEND}
+        self._extending = {dead: one.within(config.schema) for dead, one in extending.items()}
         self._conninfo = connect.conninfo(config, application)
         self._patience = patience(config)
         self._control = Pool(config, application, _CONTROL_CONNECTIONS, patience=self._patience)
         self._effects = Effects(config, f"pgqueue:job:{worker}")
         self._doorbell = Doorbell(config, queues, application, self._echo)
+        self._dead = DeadClaims(queues, config.schema)
         self._lanes = Lanes()
         self._sweep = Sweep()
         self._alarm = Alarm()
@@ -95,13 +101,32 @@ class Source:
                     found = await run(conn, self._recalling, self._recall.parameters(claim))
                     self._recall.looked(found)
                 # Instead of a claim, not after it: a busy worker's claims leave no room for one.
-                if not found and not self._sweep.due:
-                    found = await self._claim(conn, claim, self._lanes.cursors(claim.rooms))
+                sweeping = self._sweep.due
                 if not found:
-                    found = await self._claim_sweeping(conn, claim)
-                self._lanes.advance(found)
+                    found = await self._claim_in_order(conn, claim, sweeping=sweeping)
+                if not found and not sweeping:
+                    found = await self._claim_in_order(conn, live(claim), sweeping=True)
+                if not found:
+                    await self._dead.look(conn)
+                self._lanes.advance([one for one in found if one.dead is None])
         if found:
             self._doorbell.awake()
+        return found
+
+    async def _claim_in_order(
+        self, conn: psycopg.AsyncConnection[Any], claim: Claim, *, sweeping: bool
+    ) -> list[Delivery]:
+        found: list[Delivery] = []
+        for dead, rooms in parts(claim.rooms):
+            part = replace(claim, rooms=rooms, limit=claim.limit - len(found))
+            if part.limit <= 0:
+                break
+            if dead:
+                found += await self._dead.claim(conn, part)
+            elif sweeping:
+                found += await self._claim_sweeping(conn, part)
+            else:
+                found += await self._claim(conn, part, self._lanes.cursors(rooms))
         return found
 
     async def _claim_sweeping(
@@ -140,9 +165,12 @@ class Source:
         with translated():
             async with self._control.connection() as conn:
                 written = await self._settle(conn, settlements)
-        for _, outcome in settlements:
-            if isinstance(outcome, Retry):
-                self._alarm.at_most(outcome.delay.total_seconds())
+        for lease, outcome in settlements:
+            match outcome:
+                case Retry(delay=delay) | Release(delay=timedelta() as delay) if lease.dead:
+                    self._dead.alarm.at_most(delay.total_seconds())
+                case Retry(delay=delay) | Redrive(delay=timedelta() as delay):
+                    self._alarm.at_most(delay.total_seconds())
         return written
 
     async def _settle(
@@ -170,15 +198,25 @@ class Source:
             begin_ours_in_thread(conn)
 
             def extend(leases: Sequence[Lease], lease: timedelta) -> Mapping[int, bool]:
-                parameters = leased(leases) | {"lease": lease}
+                held: dict[int, bool] = {}
                 with deadline_in_thread(conn, self._patience), read_committed_in_thread(conn):
-                    return dict(run(conn, self._extending, parameters))
+                    for dead, statement in self._extending.items():
+                        if some := [one for one in leases if one.dead == dead]:
+                            held |= run(conn, statement, leased(some) | {"lease": lease})
+                return held
 
             yield extend
 
+    async def sweep(self) -> Sequence[Swept]:
+        """Bury the jobs of any queue whose time to start has passed."""
+        with translated():
+            async with self._control.connection() as conn:
+                return await chores.expire(conn, self._config)
+
     async def wait(self, at_most: timedelta) -> None:
         """Sleep until a bell rings, a job is due, or it is time to look again."""
-        seconds = self._recall.within(self._alarm.within(at_most.total_seconds()))
+        seconds = self._dead.alarm.within(self._alarm.within(at_most.total_seconds()))
+        seconds = self._recall.within(seconds)
         await self._doorbell.wait(seconds)
         self._alarm.check()
 
@@ -196,7 +234,7 @@ class Source:
     @property
     def delayed(self) -> bool:
         """Whether jobs of any queue wait for a time."""
-        return self._alarm.pending
+        return self._alarm.pending or self._dead.alarm.pending
 
     def transaction(self, lease: Lease) -> Scope[Any]:
         """Open a transaction whose commit completes the job, and which a lost lease undoes."""

@@ -1,0 +1,17 @@
+-- Give dead letters whose lease still holds back uncounted, at once or to wait, ring, and return their ids.
+-- The notes mean what they mean in snooze.
+with released as (
+  update pgqueue.dead_jobs
+  set visible_at = now() + (:delays::interval[])[array_position(:ids::bigint[], id)],
+      lease = null,
+      dead_attempt = dead_attempt - 1,
+      dead_failures = case
+        when (:notes::jsonb[])[array_position(:ids::bigint[], id)] is null then dead_failures #- '{-1,unwanted}'
+        when dead_failures -> -1 ? 'unwanted' then dead_failures
+        else pgqueue.append_failure(dead_failures, (:notes::jsonb[])[array_position(:ids::bigint[], id)] || jsonb_build_object('at', now(), 'unwanted', extract(epoch from now())))
+      end
+  where id = any (:ids::bigint[])
+    and lease = (:tokens::bigint[])[array_position(:ids::bigint[], id)]
+  returning id, queue
+)
+select id from released where pgqueue.ring(queue || '.dead') is not null
