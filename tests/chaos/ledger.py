@@ -13,7 +13,7 @@ from time import monotonic
 
 FOLDER = "CHAOS_LEDGER"
 PATIENCE = 60.0
-_LOOK_AGAIN = 0.02
+_LOOK_AGAIN = 0.05
 
 
 @dataclass(frozen=True)
