@@ -36,6 +36,7 @@ class Attempt:
     processor: Processor | None
     leased_at: float = field(default_factory=monotonic)
     interruption: Interruption | None = None
+    ending: bool = False
     completed: bool = False
     abandoned: bool = False
     task: asyncio.Task[None] | None = None
@@ -44,6 +45,11 @@ class Attempt:
     def lease(self) -> Lease:
         """The right to settle it."""
         return self.delivery.lease
+
+    @property
+    def settled(self) -> bool:
+        """Whether its transaction has completed the job, or is about to, or to learn that not."""
+        return self.completed or self.ending
 
     def interrupt(self, why: Interruption) -> None:
         """Cancel the handler; the first reason counts."""

@@ -104,6 +104,8 @@ class Keeper:
         watch.asked = asked = monotonic()
         kept = extend([one.lease for one in aging], self._lease)
         watch.asked = None
+        if watch.left.is_set():  # an answer that was given up: another thread has asked since
+            return
         for attempt in aging:
             if attempt.lease.job not in kept:
                 watch.tell(self._lost, attempt.lease)

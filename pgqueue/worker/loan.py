@@ -33,28 +33,34 @@ class Loan:
     @contextlib.contextmanager
     def _blocking(self) -> Iterator[Any]:
         ended = False
-        with self._begin() as conn:
-            self._open = conn
-            try:
-                yield conn
-                ended = True
-            finally:
-                self._open = None
-        # A driver may have an exception that undoes the block and goes no further.
-        self._attempt.completed |= ended
+        try:
+            with self._begin() as conn:
+                self._open = conn
+                try:
+                    yield conn
+                    ended = self._attempt.ending = True
+                finally:
+                    self._open = None
+            # A driver may have an exception that undoes the block and goes no further.
+            self._attempt.completed |= ended
+        finally:
+            self._attempt.ending = False
 
     @contextlib.asynccontextmanager
     async def _awaited(self) -> AsyncIterator[Any]:
         ended = False
-        async with self._begin() as conn:
-            self._open = conn
-            try:
-                yield conn
-                ended = True
-            finally:
-                self._open = None
-        # A driver may have an exception that undoes the block and goes no further.
-        self._attempt.completed |= ended
+        try:
+            async with self._begin() as conn:
+                self._open = conn
+                try:
+                    yield conn
+                    ended = self._attempt.ending = True
+                finally:
+                    self._open = None
+            # A driver may have an exception that undoes the block and goes no further.
+            self._attempt.completed |= ended
+        finally:
+            self._attempt.ending = False
 
     def _begin(self) -> Scope[Any]:
         job = self._attempt.delivery.id

@@ -78,9 +78,9 @@ class Runner:
         attempt.task.add_done_callback(self._tasks.discard)
 
     def lose(self, lease: Lease) -> None:
-        """Cancel the attempt whose lease is gone."""
+        """Cancel the attempt whose lease is gone; but its own transaction may have ended that."""
         attempt = self._running.get(lease.job)
-        if attempt is not None and attempt.lease == lease:
+        if attempt is not None and attempt.lease == lease and not attempt.settled:
             attempt.interrupt("lost")
 
     async def idle(self) -> None:
