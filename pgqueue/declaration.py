@@ -18,6 +18,9 @@ S = TypeVar("S")
 R = TypeVar("R")
 H = TypeVar("H", bound=Handler)
 
+Place = Literal["process"]
+"""Where a handler runs, if not on the event loop or a thread."""
+
 Condition = Callable[[Any], bool | Awaitable[bool]]
 """Asked with the decoded payload before a job runs; only an explicit False skips the job."""
 
@@ -55,6 +58,8 @@ class SubscriberOptions(TypedDict, total=False):
     transactional: bool
     aliases: Sequence[str]
     dead_letter: str | None
+    run: Place | None
+    recycle: int | None
 
 
 class Options(SubscriberOptions, total=False):
@@ -97,8 +102,26 @@ def declared(
         "condition": options.get("condition"),
         "transactional": options.get("transactional", False),
         "topic": None,
+        **_place(options),
         "aliases": _names(options.get("aliases", ())),
     }
+
+
+def _place(options: SubscriberOptions) -> dict[str, Any]:
+    run, recycle = options.get("run"), options.get("recycle")
+    if run not in (None, "process"):
+        raise ConfigError(f'run is {run!r:.40}; give "process", or leave it out')
+    if recycle is not None and (run is None or not isinstance(recycle, int) or recycle < 1):
+        raise ConfigError(
+            f'recycle is {recycle!r:.40}; with run="process" give after how many jobs a process is '
+            "replaced, 1 or more"
+        )
+    if run and options.get("transactional"):
+        raise ConfigError(
+            'transactional and run="process" exclude each other: the worker\'s transaction cannot '
+            "leave its process"
+        )
+    return {"apart": run == "process", "recycle": recycle}
 
 
 def _of_its_kind(

@@ -10,7 +10,9 @@ PgqueueError
 │   ├── Unavailable      for now: trying again may help
 │   └── SchemaError      the schema is missing, behind or too new
 ├── LeaseLost            the attempt no longer owns its job; nothing was written
-└── Undecided            a commit's reply was lost, and the database does not tell
+├── Undecided            a commit's reply was lost, and the database does not tell
+├── ChildDied            the process of a handler ended before the handler did
+└── HandlersStuck        the worker had to stop: too many handlers do not end
 
 Verdict                  raised by a handler to decide its attempt's outcome
 ├── Abort                dead now, whatever attempts are left
@@ -19,6 +21,8 @@ Verdict                  raised by a handler to decide its attempt's outcome
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from pgqueue import durations
 from pgqueue.durations import Duration
@@ -68,8 +72,27 @@ class Undecided(PgqueueError):
     """Whether a transaction was committed cannot be found out; if not, its lease will lapse."""
 
 
+class ChildDied(PgqueueError):
+    """The process of a `run="process"` handler ended before the handler did; says how."""
+
+
+class HandlersStuck(PgqueueError):
+    """The worker stopped because as many handlers as it has slots did not end when told to.
+
+    Start another process: the threads of this one cannot be ended from inside.
+    """
+
+
 class Verdict(Exception):
     """What a handler raises to decide the outcome of its own attempt."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Its message is not what it is made of, and it may come from another process.
+        return _remade, (type(self), *self.args), self.__dict__
+
+
+def _remade(kind: type[Verdict], *arguments: Any) -> Verdict:
+    return kind.__new__(kind, *arguments)
 
 
 class Abort(Verdict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,11 @@ T = TypeVar("T")
 
 class Lent(Protocol):
     """What the worker lends to an attempt."""
+
+    @property
+    def stopping(self) -> threading.Event:
+        """Set once the attempt should come to an end."""
+        ...
 
     def transaction(self) -> Scope[Any]:
         """Open a transaction whose commit completes the job."""
@@ -65,6 +71,15 @@ class Job(Generic[T]):
         In a `transactional=True` processor it is the attempt's own, inside its transaction.
         """
         return self.lent.connection()
+
+    @property
+    def stopping(self) -> threading.Event:
+        """Tells whether the attempt should end: ask `is_set()`, or on a thread `wait(seconds)`.
+
+        Set when the worker begins to stop, when `timeout` has passed, and when the lease is lost.
+        A plain `def` cannot be cancelled; one that heeds this ends in time.
+        """
+        return self.lent.stopping
 
 
 _current: ContextVar[Job[Any]] = ContextVar("pgqueue_job")

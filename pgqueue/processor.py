@@ -21,6 +21,7 @@ from pgqueue.declaration import (
 )
 from pgqueue.errors import RegistrationError
 from pgqueue.host import Handler, Host, Resolver, hosted
+from pgqueue.importable import check_place, check_reachable
 from pgqueue.listener import InlineListener
 from pgqueue.payload import Codec
 from pgqueue.policy import Policy
@@ -64,6 +65,8 @@ class Processor:
     dead_letter: str | None = None
     discards: bool = False
     known_as: str = ""
+    apart: bool = False
+    recycle: int | None = None
     resolve: Callable[[], Handler] = field(default=_unresolved, repr=False)
 
     @property
@@ -105,7 +108,8 @@ class Processors:
         worker. `attempts` counts runs in all, `retries` those after the first. `aliases` are
         names that it had before. A `condition` that answers False completes a job unrun. With
         `transactional` the handler's writes on `job.connection()` commit with its completion.
-        `dead_letter` names the address of the queue's dead letters. `dead_success="discard"`
+        With `run="process"` it runs in a process of its own, which is replaced after `recycle`
+        jobs. `dead_letter` names the address of the queue's dead letters. `dead_success="discard"`
         deletes a dead letter when its handler returns None, and has not redriven it.
         """
         lane: Queue[Any] | DeadQueue[Any] = named(queue) if isinstance(queue, str) else queue
@@ -203,6 +207,8 @@ def _processor(
 ) -> Processor:
     if not inspect.isroutine(handler):
         raise RegistrationError(f"{handler!r:.80} is no function; decorate one, or a method")
+    if said["apart"]:
+        check_place(handler)
     host = Host.of(handler)
     topic = said["topic"]
     by = f"topic {topic!r}" if topic else f"queue {lane.name!r}"
@@ -231,6 +237,8 @@ def reachable(
     known_as = dead_names([one for processors in sets for one in processors])
     for processors in sets:
         for processor in processors:
+            if processor.apart:
+                check_reachable(processor.handler)
             resolve = hosted(processor.handler, processor.host, processors.bound, resolver)
             for address in processor.addresses:
                 if other := found.get(address):

@@ -24,13 +24,18 @@ HOMES = {
 SHARED_IN_WORKER = (
     "announce",
     "attempt",
+    "child",
+    "children",
     "dispatcher",
     "executors",
     "journal",
     "loan",
+    "rebuilt",
     "pulse",
     "service",
     "slots",
+    "stuck",
+    "threads",
     "stamp",
     "until",
 )

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from pgqueue.audience import Including
-from pgqueue.errors import ConfigError, RegistrationError
+from pgqueue.errors import ConfigError, HandlersStuck, RegistrationError
 from pgqueue.events import Listener, WorkerChanged
 from pgqueue.host import Resolver
 from pgqueue.middleware import JobContext, Middleware
@@ -111,7 +111,8 @@ class Worker:
 
         With `until` it also stops by itself, and then lets what runs finish, however long.
         Raises RegistrationError for contradicting processors, `Unavailable` when the database
-        cannot be reached within `connect_timeout`, `SchemaError` when its schema does not fit.
+        cannot be reached within `connect_timeout`, `SchemaError` when its schema does not fit, and
+        `HandlersStuck` when it had to stop for as many handlers as it has slots do not end.
         """
         await self.configure()
         self._until = until or Until()
@@ -174,6 +175,7 @@ class Worker:
             settler,
             dispatcher,
             configured=self.driver.config.limits,
+            stuck=executors.stuck,
             listeners=self.events,
         )
         appetite = Appetite(
@@ -195,17 +197,23 @@ class Worker:
             asyncio.create_task(supervise(parts.settler)),
             asyncio.create_task(supervise(parts.keeper)),
         )
-        time = self._until.time
+        time, stuck = self._until.time, parts.executors.stuck
         try:
             await first(
-                stop.wait(), *services, within=None if time is None else time.total_seconds()
+                stop.wait(),
+                stuck.full.wait(),
+                *services,
+                within=None if time is None else time.total_seconds(),
             )
-            if not stop.is_set() and services.sound:
+            if not stop.is_set() and not stuck.full.is_set() and services.sound:
                 # By itself: nobody waits for it, so what runs may finish.
                 if not services.fetching.done():
                     parts.fetcher.reason = "time is up"
                 parts.fetcher.stop()
-                await first(stop.wait(), self._finished(parts, services))
+                await first(stop.wait(), stuck.full.wait(), self._finished(parts, services))
+            if given_up := stuck.full.is_set() and not stop.is_set():
+                parts.fetcher.reason = "its handlers are stuck"
+                journal.all_stuck(label, len(stuck))
         except asyncio.CancelledError:
             self._releasing.set()
             raise
@@ -217,6 +225,11 @@ class Worker:
         journal.stopped(
             label, "released at once" if self._releasing.is_set() else parts.fetcher.reason
         )
+        if given_up:
+            raise HandlersStuck(
+                f"{len(stuck)} handlers do not end, as many as the worker has slots: start another "
+                "process in its place"
+            )
 
     async def _finished(self, parts: _Parts, services: _Services) -> None:
         await first(services.fetching)
@@ -227,6 +240,7 @@ class Worker:
         deadline = monotonic() + grace
         journal.stopping(label, len(parts.runner.held()), grace)
         parts.fetcher.stop()
+        parts.runner.warn()
         await first(services.fetching, within=max(grace, _LAST_WORDS))
         await first(parts.runner.idle(), self._releasing.wait(), within=deadline - monotonic())
         parts.runner.release()

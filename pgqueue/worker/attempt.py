@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -34,12 +36,14 @@ class Attempt:
 
     delivery: Delivery
     processor: Processor | None
+    begun: float = field(default_factory=monotonic)
     leased_at: float = field(default_factory=monotonic)
     interruption: Interruption | None = None
     ending: bool = False
     completed: bool = False
     abandoned: bool = False
     task: asyncio.Task[None] | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
     def lease(self) -> Lease:
@@ -51,11 +55,21 @@ class Attempt:
         """Whether its transaction has completed the job, or is about to, or to learn that not."""
         return self.completed or self.ending
 
-    def interrupt(self, why: Interruption) -> None:
-        """Cancel the handler; the first reason counts."""
-        if self.interruption is None and self.task is not None:
-            self.interruption = why
-            self.task.cancel(why)
+    def interrupt(self, why: Interruption) -> bool:
+        """Cancel the handler, once; return whether this is that time: the first reason counts."""
+        self.stopping.set()
+        if self.interruption is not None or self.task is None:
+            return False
+        self.interruption = why
+        self.task.cancel(why)
+        return True
+
+    def stack(self) -> str:
+        """Return where its coroutine stands, without any local variable."""
+        written = io.StringIO()
+        if self.task is not None:
+            self.task.print_stack(file=written)
+        return written.getvalue()
 
 
 def interruption_of(error: BaseException) -> str | None:

@@ -41,6 +41,10 @@ class Dispatcher:
         self._middleware = middleware
         self._context = context
 
+    async def prepare(self, processor: Processor) -> None:
+        """Do what should not be on the time of the processor's next job."""
+        await self._executors.prepare(processor)
+
     async def dispatch(
         self, delivery: Delivery, processor: Processor, limits: Limits, lent: Lent
     ) -> None:
@@ -72,9 +76,7 @@ class Dispatcher:
         await call()
 
     async def _run(self, job: Job[Any], processor: Processor) -> None:
-        handler = processor.resolve()
-        argument = job if processor.takes_job else job.payload
-        run = partial(self._executors.run, handler, argument, is_async=processor.is_async)
+        run = partial(self._executors.run, processor, processor.resolve(), job)
         call: Call = partial(self._attempt, run, job, processor)
         for make in reversed(self._context):
             call = partial(_surrounded, make, job, call)

@@ -1,49 +1,62 @@
-"""Where handlers run: `async def` on the event loop, `def` on a bounded pool of threads."""
+"""Where handlers run: `async def` on the event loop, `def` on a thread, or in a process."""
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from pgqueue.host import Handler
+from pgqueue.job import Job
+from pgqueue.processor import Processor
 from pgqueue.scope import Scope
+from pgqueue.worker.children import Children
+from pgqueue.worker.stuck import Stuck
+from pgqueue.worker.threads import Threads
 
 
 class Executors:
     """Runs one handler to its end; its exception is the caller's, whatever kind it is."""
 
-    def __init__(self, threads: int) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="pgqueue-job")
+    def __init__(self, most: int) -> None:
+        self.stuck = Stuck(most)
+        self._threads = Threads(most, self.stuck)
+        self._children = Children()
+
+    async def prepare(self, processor: Processor) -> None:
+        """Do what should not be on the time of the processor's next job."""
+        if processor.apart:
+            await self._children.prepare(processor)
 
     async def run(
-        self, handler: Handler, argument: Any, *, is_async: bool, scope: Scope[Any] | None = None
-    ) -> None:
-        """Call the handler, inside the scope if there is one; what it returns does not matter."""
-        if not is_async:
+        self,
+        processor: Processor,
+        handler: Handler,
+        job: Job[Any],
+        scope: Scope[Any] | None = None,
+    ) -> Any:
+        """Call the handler, inside the scope if there is one, and return what it returns."""
+        if processor.apart:
+            return await self._children.run(processor, job)
+        argument = job if processor.takes_job else job.payload
+        if not processor.is_async:
             context = contextvars.copy_context()
-            await asyncio.get_running_loop().run_in_executor(
-                self._threads, lambda: context.run(_call, handler, argument, scope)
+            return await self._threads.run(
+                job, partial(context.run, _call, handler, argument, scope)
             )
-        elif scope is None:
-            await handler(argument)
-        else:
-            async with scope:
-                await handler(argument)
+        if scope is None:
+            return await handler(argument)
+        async with scope:
+            return await handler(argument)
 
     def close(self) -> None:
-        """Take no more; a thread that is stuck in its handler is left behind."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Take no more: kill the processes, and leave a thread that is stuck in its handler."""
+        self._threads.close()
+        self._children.close()
 
 
-def _call(handler: Handler, argument: Any, scope: Scope[Any] | None) -> None:
-    try:
-        if scope is None:
-            handler(argument)
-        else:
-            with scope:
-                handler(argument)
-    except StopIteration as error:
-        # No future can carry it: the attempt would never end. A coroutine does the same.
-        raise RuntimeError("handler raised StopIteration") from error
+def _call(handler: Handler, argument: Any, scope: Scope[Any] | None) -> Any:
+    if scope is None:
+        return handler(argument)
+    with scope:
+        return handler(argument)

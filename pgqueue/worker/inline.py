@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from contextvars import Context
 from dataclasses import replace
 from time import monotonic
@@ -84,13 +85,15 @@ class Inline:
         dispatcher = Dispatcher(executors, self._middleware, self._context)
         loan = Loan(self._source, attempt)
         seconds = None if limits.timeout is None else limits.timeout.total_seconds()
-        alarm = asyncio.timeout(seconds)
-        try:
-            async with alarm:
-                await dispatcher.dispatch(attempt.delivery, processor, limits, loan)
-        except TimeoutError as error:
-            if limits.timeout is None or not alarm.expired():
-                raise
-            raise TimeoutError(f"it took longer than {durations.format(limits.timeout)}") from error
-        finally:
-            executors.close()
+        with closing(executors):
+            await dispatcher.prepare(processor)
+            alarm = asyncio.timeout(seconds)
+            try:
+                async with alarm:
+                    await dispatcher.dispatch(attempt.delivery, processor, limits, loan)
+            except TimeoutError as error:
+                if limits.timeout is None or not alarm.expired():
+                    raise
+                attempt.stopping.set()
+                late = f"it took longer than {durations.format(limits.timeout)}"
+                raise TimeoutError(late) from error

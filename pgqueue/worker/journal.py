@@ -9,6 +9,7 @@ from typing import Any
 from pgqueue import durations
 from pgqueue.answer import Discard, Redrive
 from pgqueue.errors import BackendError
+from pgqueue.job import Job
 from pgqueue.outcome import Dead, Done, Outcome, Release, Retry
 from pgqueue.policy import Limits
 from pgqueue.processor import Processor
@@ -81,6 +82,34 @@ def abandoned(delivery: Delivery) -> None:
         "job %d (%s): its handler was cancelled and does not end; the job is given back",
         delivery.id,
         address(delivery),
+    )
+
+
+def stuck(job: Delivery | Job[Any], stack: str) -> None:
+    """Say that a handler was given up, and where it stands."""
+    jobs.warning(
+        "job %d (%s), attempt %d: its attempt was given up, and its handler does not end. It is "
+        "at:\n%s",
+        job.id,
+        address(job),
+        job.attempt,
+        stack.rstrip(),
+        extra={"queue": job.queue, "job_id": job.id, "attempt": job.attempt},
+    )
+
+
+def unstuck(job: Delivery | Job[Any]) -> None:
+    """Say that a handler that was given up has ended after all."""
+    jobs.warning("job %d (%s): the handler that was stuck has ended", job.id, address(job))
+
+
+def all_stuck(label: str, count: int) -> None:
+    """Say that a worker stops because its handlers do not end."""
+    worker.critical(
+        "worker %s stops: %d handlers are stuck, as many as it has slots; its process has to be "
+        "replaced",
+        label,
+        count,
     )
 
 
@@ -205,7 +234,7 @@ def raised_after_completion(delivery: Delivery, error: BaseException) -> None:
     )
 
 
-def address(delivery: Delivery) -> str:
+def address(delivery: Delivery | Job[Any]) -> str:
     """Return queue/name."""
     return f"{delivery.queue}/{delivery.name}" if delivery.name else delivery.queue
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -18,6 +19,11 @@ class Loan:
         self._source = source
         self._attempt = attempt
         self._open: Any = None
+
+    @property
+    def stopping(self) -> threading.Event:
+        """Set once the attempt should come to an end."""
+        return self._attempt.stopping
 
     def transaction(self) -> Scope[Any]:
         """Open the attempt's transaction; there is one."""

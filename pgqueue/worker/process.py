@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from typing import Protocol
+from typing import Final, Protocol
 
+from pgqueue.errors import HandlersStuck
 from pgqueue.worker.until import Until
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# EX_TEMPFAIL: nothing is wrong that a new process would not put right.
+STUCK: Final = 75
 
 
 class Stoppable(Protocol):
@@ -28,9 +31,11 @@ def run(worker: Stoppable, until: Until | None = None) -> int:
     """Run a worker in a loop of its own, and return the exit code of its process.
 
     The first SIGTERM or SIGINT drains (0), the second releases at once (128 + signal), a third
-    ends the process where it stands. Threads that are stuck in a handler are not waited for.
+    ends the process where it stands. Threads that are stuck in a handler are not waited for; when
+    there are as many as the worker has slots, it drains by itself (75).
     """
     received: list[int] = []
+    code = 0
 
     def heed(number: int) -> None:
         received.append(number)
@@ -44,6 +49,8 @@ def run(worker: Stoppable, until: Until | None = None) -> int:
         for number in _SIGNALS:
             loop.add_signal_handler(number, heed, number)
         loop.run_until_complete(worker.run(until))
+    except HandlersStuck:
+        code = STUCK
     finally:
         loop.close()
-    return 128 + received[1] if len(received) > 1 else 0
+    return 128 + received[1] if len(received) > 1 else code

@@ -20,10 +20,19 @@ from pgqueue.processor import Address, Processor
 from pgqueue.seam import Delivery, JobSource, Lease, Settlement
 from pgqueue.worker import journal
 from pgqueue.worker.announce import announce
-from pgqueue.worker.attempt import Attempt, ended, limits_of, refusal, started, wanted
+from pgqueue.worker.attempt import (
+    Attempt,
+    Interruption,
+    ended,
+    limits_of,
+    refusal,
+    started,
+    wanted,
+)
 from pgqueue.worker.dispatcher import Dispatcher, Skipped
 from pgqueue.worker.loan import Loan
 from pgqueue.worker.slots import Slots
+from pgqueue.worker.stuck import Stuck
 
 
 class Sink(Protocol):
@@ -46,6 +55,7 @@ class Runner:
         dispatcher: Dispatcher,
         *,
         configured: Callable[[str], Limits],
+        stuck: Stuck,
         listeners: Sequence[Listener] = (),
     ) -> None:
         self._source = source
@@ -54,10 +64,11 @@ class Runner:
         self._sink = sink
         self._configured = configured
         self._dispatcher = dispatcher
+        self._stuck = stuck
         self._listeners = listeners
         self._running: dict[int, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._releasing = False
+        self._stopping = self._releasing = False
 
     def held(self) -> Sequence[Attempt]:
         """Return the attempts whose leases have to be kept."""
@@ -68,8 +79,10 @@ class Runner:
         attempt = Attempt(delivery, wanted(self._registry, delivery))
         self._slots.take(attempt.processor)
         if earlier := self._running.get(delivery.id):
-            earlier.interrupt("lost")
+            self._interrupt(earlier, "lost")
         self._running[delivery.id] = attempt
+        if self._stopping:
+            attempt.stopping.set()
         if self._releasing:  # its claim was under way when the handlers were cancelled
             self._settle(attempt, Release())
             return
@@ -81,12 +94,18 @@ class Runner:
         """Cancel the attempt whose lease is gone; but its own transaction may have ended that."""
         attempt = self._running.get(lease.job)
         if attempt is not None and attempt.lease == lease and not attempt.settled:
-            attempt.interrupt("lost")
+            self._interrupt(attempt, "lost")
 
     async def idle(self) -> None:
-        """Wait until no handler runs."""
+        """Wait until no handler runs but the stuck ones."""
         while self._tasks:
-            await asyncio.wait(self._tasks)
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    def warn(self) -> None:
+        """Let every handler know that the worker is stopping, also those yet to start."""
+        self._stopping = True
+        for attempt in self.held():
+            attempt.stopping.set()
 
     def release(self) -> None:
         """Cancel every handler and start no more; their jobs are given back uncounted."""
@@ -98,13 +117,10 @@ class Runner:
         """Give back the jobs whose handlers do not end; their leases keep them from the outcome."""
         for attempt in self.held():
             if attempt.task is not None and not attempt.task.done():
-                attempt.abandoned = True
                 journal.abandoned(attempt.delivery)
-                settlement = Settlement(attempt.lease, Release())
-                self._sink.put(settlement, partial(self._written, attempt))
+                self._give_up(attempt)
 
     async def _run(self, attempt: Attempt) -> None:
-        begun = monotonic()
         error: BaseException | None = None
         limits = self._configured(attempt.delivery.queue)
         outcome: Outcome | None = None
@@ -117,9 +133,17 @@ class Runner:
         # alone, and not the loop with every other job in it.
         except BaseException as raised:
             error = raised
+        if attempt.abandoned:
+            if self._stuck.leave(attempt):
+                journal.unstuck(attempt.delivery)
+            self._slots.give(attempt.processor)
+            return
         if outcome is None:
             outcome = self._outcome(attempt, error, limits)
-        seconds = monotonic() - begun
+        self._conclude(attempt, outcome)
+
+    def _conclude(self, attempt: Attempt, outcome: Outcome | None) -> None:
+        seconds = monotonic() - attempt.begun
         journal.ended(attempt.delivery, attempt.processor, outcome, seconds)
         announce(self._listeners, ended(attempt, outcome, seconds))
         self._settle(attempt, outcome)
@@ -129,16 +153,47 @@ class Runner:
         assert processor is not None
         journal.begun(delivery)
         announce(self._listeners, started(attempt))
+        await self._dispatcher.prepare(processor)
         work = self._dispatcher.dispatch(delivery, processor, limits, Loan(self._source, attempt))
         if limits.timeout is None:
             return await work
         alarm = asyncio.get_running_loop().call_later(
-            limits.timeout.total_seconds(), attempt.interrupt, "timeout"
+            limits.timeout.total_seconds(), self._interrupt, attempt, "timeout"
         )
         try:
             await work
         finally:
             alarm.cancel()
+
+    def _interrupt(self, attempt: Attempt, why: Interruption) -> None:
+        """Cancel a handler; one that swallows it is cancelled once more, and then given up."""
+        if attempt.interrupt(why):
+            asyncio.get_running_loop().call_later(self._stuck.patience, self._insist, attempt, why)
+
+    def _insist(self, attempt: Attempt, why: Interruption) -> None:
+        if attempt.task is not None and not attempt.task.done():
+            attempt.task.cancel(why)
+            asyncio.get_running_loop().call_later(self._stuck.patience, self._despair, attempt)
+
+    def _despair(self, attempt: Attempt) -> None:
+        if attempt.task is None or attempt.task.done() or attempt.abandoned:
+            return
+        self._stuck.enter(attempt)
+        journal.stuck(attempt.delivery, attempt.stack())
+        self._give_up(attempt)
+
+    def _give_up(self, attempt: Attempt) -> None:
+        """Settle an attempt whose handler does not end; its slot stays taken until it does."""
+        attempt.abandoned = True
+        if attempt.task is not None:
+            self._tasks.discard(attempt.task)
+        outcome: Outcome | None = Release()
+        if attempt.interruption == "lost":
+            outcome = None
+        elif attempt.interruption == "timeout":
+            limits = limits_of(attempt, self._configured(attempt.delivery.queue))
+            outcome = self._outcome(attempt, _late(limits, ", and does not end"), limits)
+        self._conclude(attempt, outcome)
 
     def _outcome(
         self, attempt: Attempt, error: BaseException | None, limits: Limits
@@ -160,7 +215,7 @@ class Runner:
             if attempt.interruption == "shutdown":
                 return Release()
             if attempt.interruption == "timeout" and limits.timeout is not None:
-                error = TimeoutError(f"it took longer than {durations.format(limits.timeout)}")
+                error = _late(limits)
         number, chance = attempt.delivery.attempt, random.random()
         try:
             return judge(error, limits, attempt=number, chance=chance)
@@ -173,8 +228,6 @@ class Runner:
             return judge(error, default, attempt=number, chance=chance)
 
     def _settle(self, attempt: Attempt, outcome: Outcome | None) -> None:
-        if attempt.abandoned:
-            return
         if attempt.completed or outcome is None:
             self._finish(attempt)
             return
@@ -191,4 +244,10 @@ class Runner:
     def _finish(self, attempt: Attempt) -> None:
         if self._running.get(attempt.delivery.id) is attempt:
             del self._running[attempt.delivery.id]
-        self._slots.give(attempt.processor)
+        if not attempt.abandoned:
+            self._slots.give(attempt.processor)
+
+
+def _late(limits: Limits, more: str = "") -> TimeoutError:
+    assert limits.timeout is not None
+    return TimeoutError(f"it took longer than {durations.format(limits.timeout)}{more}")

@@ -49,8 +49,15 @@ async def stubborn(payload) -> None:
 
 @processors.process("stuck")
 def stuck(payload) -> None:
+    threading.Thread(target=threading.Event().wait, daemon=False).start()
     print("running", flush=True)
     threading.Event().wait()
+
+@processors.process("late", timeout="100ms")
+def late(payload) -> None:
+    print("running", flush=True)
+    while True:
+        pass
 
 @others.process("elsewhere")
 async def elsewhere(payload) -> None: ...

@@ -89,3 +89,15 @@ def test_a_stuck_thread_does_not_keep_a_worker_that_was_told_twice(
         assert worker.end() == 143
     assert "left with threads still running" in worker.lines[-1]
     assert attempts(conn) == [0]
+
+
+def test_a_worker_whose_slots_are_all_stuck_ends_by_itself(shell: Shell, conn: Connection) -> None:
+    """M13, P6: it says where the thread stands, gives up the attempt and exits with 75."""
+    with worker_at(shell, "late", PGQUEUE_CONCURRENCY="1", PGQUEUE_BACKOFF="fixed(1h)") as worker:
+        assert worker.end() == 75
+    log = "\n".join(worker.lines)
+    assert "its handler does not end. It is at:" in log
+    assert "in late" in log
+    assert "stops: 1 handlers are stuck, as many as it has slots" in log
+    failures = conn.execute("select attempt, failures -> 0 ->> 'error' from pgqueue.scheduled_jobs")
+    assert failures.fetchall() == [(1, "TimeoutError: it took longer than 100ms")]

@@ -18,6 +18,7 @@ from pgqueue.worker.dispatcher import Dispatcher
 from pgqueue.worker.executors import Executors
 from pgqueue.worker.runner import Runner
 from pgqueue.worker.slots import Slots
+from pgqueue.worker.stuck import Stuck
 from tests.worker.conftest import QUICK
 from tests.worker.running import Connection, census, drained, eventually, finished, running, soon
 
@@ -172,7 +173,9 @@ def test_a_claim_that_comes_too_late_is_given_back_without_a_start(processors: P
     limits = Limits(attempts=1, backoff=fixed(1), timeout=None)
     source: Any = None
     slots, dispatcher = Slots(1, []), Dispatcher(Executors(1))
-    runner = Runner(source, {}, slots, Sink(), dispatcher, configured=lambda _: limits)
+    runner = Runner(
+        source, {}, slots, Sink(), dispatcher, configured=lambda _: limits, stuck=Stuck(1)
+    )
     runner.release()
     moment = datetime.now(UTC)
     late = Delivery(1, 2, "audio", None, 5, 1, 1, None, None, None, "{}", moment, False, False)
