@@ -53,6 +53,31 @@ async def test_the_jobs_of_a_claim_whose_answer_is_lost_start_at_once(
     assert one(conn, "select count(*) from pgqueue.dead_jobs") == 0
 
 
+async def test_a_job_that_was_found_again_is_not_found_twice(
+    proxy: Proxy, far: Postgres, processors: Processors, conn: Connection
+) -> None:
+    """M21, P3: it has the token for which the worker goes on looking, and runs already."""
+    ran: asyncio.Queue[int] = asyncio.Queue()
+    go = asyncio.Event()
+
+    @processors.process("audio")
+    async def run(job: Job[int]) -> None:
+        ran.put_nowait(job.attempt)
+        await go.wait()
+
+    far.push("audio", 1, on=conn)
+    proxy.trap(spoken("claim"), at="done", act="cut")
+    looks = [proxy.trap(spoken("recall"), at="sent", skip=skip) for skip in (0, 1, 2)]
+    async with running(Worker(far, include=[processors], concurrency=5)):
+        for look in looks:
+            await soon(look.sprung.wait())
+            look.release()
+        assert await soon(ran.get()) == 1
+        go.set()
+        await drained(conn)
+    assert ran.empty()
+
+
 async def test_a_claim_that_the_server_executes_only_later_is_found_too(
     proxy: Proxy, far: Postgres, processors: Processors, conn: Connection
 ) -> None:

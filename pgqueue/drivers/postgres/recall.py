@@ -10,7 +10,7 @@ import psycopg
 
 from pgqueue.drivers.postgres.failures import lost_connection
 from pgqueue.drivers.postgres.lanes import PRIORITIES
-from pgqueue.seam import Claim
+from pgqueue.seam import Claim, Delivery
 
 # So many rows of a lane are read: more than other workers have in hand before ours.
 DEPTH: Final = 10_000
@@ -32,6 +32,7 @@ class Recall:
     def __init__(self) -> None:
         self._token = 0
         self._cursors: Mapping[str, Sequence[int]] = {}
+        self._found: list[int] = []
         self._due = self._ends = 0.0
         self._pause = _FIRST_PAUSE
 
@@ -41,6 +42,7 @@ class Recall:
         lanes = [cursors[start : start + PRIORITIES] for start in starts]
         self._token = claim.token
         self._cursors = dict(zip(claim.rooms, lanes, strict=True))
+        self._found = []
         self._due = monotonic()
         self._ends = self._due + claim.lease.total_seconds()
         self._pause = _FIRST_PAUSE
@@ -64,12 +66,14 @@ class Recall:
             "cursors": [cursor for queue in rooms for cursor in self._cursors[queue]],
             "limit": claim.limit,
             "token": self._token,
+            "found": self._found,
             "lease": claim.lease,
             "depth": DEPTH,
         }
 
-    def looked(self, *, found: bool) -> None:
+    def looked(self, found: Sequence[Delivery]) -> None:
         """Look again soon: for what did not fit, or for what the server had not yet done."""
+        self._found += [delivery.id for delivery in found]
         self._due = monotonic() + (0.0 if found else self._pause)
         if not found:
             self._pause *= 2

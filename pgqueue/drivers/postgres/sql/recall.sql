@@ -1,5 +1,6 @@
 -- Find the jobs of a claim whose answer was lost, by its token, and lease them anew, not counted again.
 -- No index knows tokens: each lane is read from where that claim read it, at most :depth rows of it.
+-- What was :found before has the same token, and runs.
 update pgqueue.jobs
 set visible_at = now() + :lease
 where lease = :token
@@ -12,7 +13,7 @@ where lease = :token
     cross join lateral (
       select job.ctid
       from (
-        select job.ctid, job.lease
+        select job.ctid, job.id, job.lease
         from pgqueue.jobs job
         where job.queue = wanted.queue
           and job.priority = lane.priority
@@ -20,7 +21,7 @@ where lease = :token
         order by job.position
         limit :depth
       ) job
-      where job.lease = :token
+      where job.lease = :token and job.id <> all (:found::bigint[])
       limit wanted.room
     ) job
     order by lane.n
