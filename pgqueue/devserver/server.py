@@ -173,8 +173,8 @@ class DevServer:
     def _launch(self, binaries: Path) -> None:
         settings = {
             **DISCREET,
-            **self._settings,
             "listen_addresses": HOST,
+            **self._settings,
             "port": str(self._port),
             "unix_socket_directories": "",
         }
