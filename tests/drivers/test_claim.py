@@ -10,6 +10,7 @@ import pytest
 
 from pgqueue.drivers.postgres.lanes import Lanes
 from pgqueue.drivers.postgres.source import CLAIM, RECALL
+from pgqueue.seam import Delivery
 from tests.drivers.store import Connection, claim, count, extend, insert, lapse
 
 
@@ -165,3 +166,37 @@ def test_a_lost_claim_is_read_back_as_it_was_claimed() -> None:
     """M21: the same columns in the same order: a worker cannot tell one from the other."""
     claimed, recalled = (one.text.partition(b"\nreturning ")[2] for one in (CLAIM, RECALL))
     assert claimed == recalled != b""
+
+
+NARROW = {
+    "as the planner likes": (),
+    "nested loops": ("enable_hashjoin", "enable_mergejoin", "enable_material", "enable_memoize"),
+    "no nested loops": ("enable_nestloop", "enable_tidscan"),
+    "no index scans": ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"),
+}
+
+
+@pytest.mark.parametrize("switched_off", NARROW.values(), ids=NARROW)
+def test_no_claim_takes_more_than_its_limit_whatever_the_plan(
+    conn: Connection, dsn: str, switched_off: tuple[str, ...]
+) -> None:
+    """M32, A06: eight claimers beside each other: the limit and each queue's room hold, always."""
+    insert(conn, "audio", 200)
+    insert(conn, "video", 100, priority=0)
+    rooms, limit = {"audio": 4, "video": 2}, 5
+
+    def drain(token: int) -> list[list[Delivery]]:
+        claims: list[list[Delivery]] = []
+        with psycopg.connect(dsn, autocommit=True) as claimer:
+            for name in switched_off:
+                claimer.execute(f"set {name} = off")
+            while claims[-1:] != [[]]:
+                claims.append(claim(claimer, rooms, limit=limit, token=token))
+        return claims
+
+    with ThreadPoolExecutor(8) as threads:
+        claims = [one for each in threads.map(drain, range(1, 9)) for one in each]
+    assert max(map(len, claims)) <= limit
+    for queue, room in rooms.items():
+        assert max(sum(one.queue == queue for one in each) for each in claims) <= room
+    assert sorted(one.id for each in claims for one in each) == list(range(1, 301))

@@ -117,7 +117,8 @@ def test_the_claim_reads_only_what_it_takes(filled: Connection) -> None:
 
 def test_a_lost_claim_is_looked_for_in_its_lanes_alone(filled: Connection) -> None:
     """M21: no index knows tokens; what is read is bounded, whether or not anything is found."""
-    parameters = claim_parameters({"audio": BATCH, "video": BATCH}, BATCH) | {"depth": DEPTH, "found": []}
+    parameters = claim_parameters({"audio": BATCH, "video": BATCH}, BATCH)
+    parameters |= {"depth": DEPTH, "found": []}
     claimed = filled.execute(CLAIM.text, parameters).fetchall()
     most = CLAIM_BUFFERS + 2 * DEPTH
     if len(filled.execute("select from pgqueue.jobs limit %s", (DEPTH,)).fetchall()) < DEPTH:

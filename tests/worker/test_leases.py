@@ -42,7 +42,7 @@ def holding(processors: Processors) -> asyncio.Queue[tuple[str, int]]:
 async def test_a_job_five_times_its_lease_runs_once(
     dsn: str, processors: Processors, conn: Connection
 ) -> None:
-    """K07: heartbeats keep the lease while two idle siblings look for something to do."""
+    """K07, M05: heartbeats keep the lease while two idle siblings look for something to do."""
     runs: list[int] = []
 
     @processors.process("audio")
