@@ -15,7 +15,6 @@ from tests.chaos.ledger import note
 LOOP = Queue("loop", str)
 THREAD = Queue("thread", str)
 INNOCENT = Queue("innocent", int)
-SWALLOWS = Queue("swallows", int)
 SOON = fixed("20ms")
 
 processors = Processors()
@@ -80,17 +79,6 @@ async def innocent(job: Job[int]) -> None:
     """Do nothing to anybody."""
     note("start", job.id, job.attempt)
     note("end", job.id, job.attempt)
-
-
-@processors.process(SWALLOWS, attempts=2, backoff=SOON, timeout="200ms")
-async def swallows(job: Job[int]) -> None:
-    """Heed no cancellation."""
-    note("start", job.id, job.attempt)
-    while True:
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            note("swallowed", job.id, job.attempt)
 
 
 worker = Worker(Postgres(), include=[processors])
