@@ -67,6 +67,8 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "attempts": reading.whole(1, MAX_ATTEMPTS),
     "backoff": reading.backoff,
     "dead_letters": reading.keeping,
+    "dead_retention": reading.or_none(reading.duration(_SHORT)),
+    "dead_keep": reading.or_none(reading.whole(0, 2**31 - 1)),
     "payload_warn_bytes": reading.whole(1, _JSONB_LIMIT),
     "payload_max_bytes": reading.whole(1, _JSONB_LIMIT),
 }
@@ -102,6 +104,8 @@ class Config:
     attempts: int = 5
     backoff: Backoff = DEFAULT_BACKOFF
     dead_letters: Keeping = "keep"
+    dead_retention: timedelta | None = None
+    dead_keep: int | None = None
     payload_warn_bytes: int = 1 * _MIB
     payload_max_bytes: int = 8 * _MIB
 

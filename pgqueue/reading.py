@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pgqueue import dsn as dsns
 from pgqueue import durations
@@ -14,6 +14,8 @@ from pgqueue.backoff import Backoff, parse_backoff
 from pgqueue.errors import ConfigError
 from pgqueue.policy import Keeping, Policy
 from pgqueue.queue import queue_name
+
+T = TypeVar("T")
 
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _SCHEMA: Final = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,40}")
@@ -69,6 +71,11 @@ def whole(least: int, most: int) -> Callable[[object], int]:
         return value
 
     return read
+
+
+def or_none(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
+    """Return what reads the same, or None."""
+    return lambda value: None if value is None else read(value)
 
 
 def truth(value: object) -> bool:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pgqueue_cli import dead, demo, dev, migrate, processors, push, work
+from pgqueue_cli import dead, demo, dev, migrate, processors, push, stats, work
 
 # How long threads and exit hooks that the application left behind may still take.
 _PATIENCE = 3.0
@@ -27,6 +27,7 @@ app.command("push")(push.push)
 app.command("processors")(processors.processors)
 app.command("migrate")(migrate.migrate)
 app.add_typer(dead.app)
+app.command("stats")(stats.stats)
 app.command("dev")(dev.dev)
 app.command("demo")(demo.demo)
 

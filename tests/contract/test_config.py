@@ -49,6 +49,8 @@ CASES: dict[str, tuple[str, Any, Any, list[str]]] = {
             '{"mail": {"dead_letters": "lost"}}',
         ],
     ),
+    "dead_retention": ("30d", timedelta(days=30), timedelta(hours=1), ["soon", "0s", "-1"]),
+    "dead_keep": ("1000", 1000, 0, ["-1", "many", "1.5"]),
     "strict_queues": ("yes", True, True, ["2", "maybe"]),
     "connections": (
         '{"reports": {"dsn": "postgres://db/r", "schema": "reports", "lease": "2m"}}',

@@ -56,7 +56,7 @@ class Pace:
 
     limit: int | None = None
     rate: float | None = None
-    started: float = field(default_factory=monotonic)
+    started: float = field(default_factory=lambda: monotonic())
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 0:

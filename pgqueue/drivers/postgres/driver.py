@@ -16,6 +16,8 @@ from pgqueue.drivers.postgres.publish import Publisher
 from pgqueue.drivers.postgres.push import PushOptions
 from pgqueue.drivers.postgres.source import Source
 from pgqueue.drivers.postgres.statement import run
+from pgqueue.drivers.postgres.stats import Stats, stats
+from pgqueue.drivers.postgres.talk import hold, hold_async
 from pgqueue.plain import Json
 from pgqueue.producer import lane
 from pgqueue.queue import Queue
@@ -146,6 +148,16 @@ class Postgres(Publisher):
     def dead(self) -> Letters:
         """The dead letters, as tools see them: listed, counted, redriven, discarded."""
         return Letters(self._on, self.config.schema)
+
+    @overload
+    def stats(self, *, on: Blocking) -> Stats: ...
+    @overload
+    def stats(self, *, on: Async | None = None) -> Awaitable[Stats]: ...
+    def stats(self, *, on: Blocking | Async | None = None) -> Stats | Awaitable[Stats]:
+        """Count the live jobs by queue and state, and the dead letters by queue and reason."""
+        if isinstance(on, psycopg.Connection):
+            return hold(on, stats(), self.config.schema)
+        return hold_async(lambda work: self._on(on, work), stats(), self.config.schema)
 
     def source(self, queues: Sequence[str], worker: str) -> Source:
         """Make the jobs' face for one worker, which serves `queues`."""

@@ -208,10 +208,12 @@ class Source:
             yield extend
 
     async def sweep(self) -> Sequence[Swept]:
-        """Bury the jobs of any queue whose time to start has passed."""
+        """Bury the jobs of any queue whose time to start has passed, and prune dead letters."""
         with translated():
             async with self._control.connection() as conn:
-                return await chores.expire(conn, self._config)
+                swept = await chores.expire(conn, self._config)
+                await chores.prune(conn, self._config)
+                return swept
 
     async def wait(self, at_most: timedelta) -> None:
         """Sleep until a bell rings, a job is due, or it is time to look again."""
