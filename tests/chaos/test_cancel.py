@@ -27,6 +27,7 @@ select case when lease is null then attempt = 0
   else lease = %s and attempt = 1 and visible_at <= now() + interval '30 s' end
 from pgqueue.jobs"""
 WAIT = timedelta(seconds=30)
+MOMENT = timedelta(milliseconds=20)
 OUTCOMES = {
     Done(): [],
     Retry(WAIT, Failure("it failed")): ["scheduled_jobs"],
@@ -69,6 +70,25 @@ async def test_a_claim(source: Source, pg: Postgres, conn: Connection) -> None:
         conn.execute("delete from pgqueue.jobs")
         if claimed is None:
             pg.push("audio", None, on=conn)
+    await works_on(source, pg, conn)
+
+
+async def test_a_sleep_and_the_claim_that_ends_it(
+    source: Source, pg: Postgres, conn: Connection
+) -> None:
+    """M37, M26, M33: the same while the bells are taken and left; it sleeps and wakes again."""
+
+    async def woken(k: int) -> bool:
+        await source.wait(MOMENT)
+        await source.wait(MOMENT)
+        pg.push("audio", None, on=conn)
+        return bool(await source.claim(claim(k)))
+
+    async for k, claimed in at_every_await(woken):
+        await eventually(lambda: one(conn, BUSY), 0)
+        assert one(conn, LEASES, k) in {True, None}
+        assert claimed is None or k > 3
+        conn.execute("delete from pgqueue.jobs")
     await works_on(source, pg, conn)
 
 

@@ -15,7 +15,7 @@ from tests.chaos.workers import Worker, Workers
 from tests.worker.running import Connection, census, drained, eventually, one
 
 JOBS = 2000
-REPLACED = 10
+REPLACED = 8
 BATCH = JOBS // REPLACED
 EFFECTS = "select count(*), count(distinct job) from effects"
 
