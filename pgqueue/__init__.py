@@ -25,9 +25,11 @@ from pgqueue.events import AttemptEnded, AttemptStarted, WorkerChanged
 from pgqueue.job import Job, current_job
 from pgqueue.middleware import JobContext, Middleware
 from pgqueue.processor import Processors
+from pgqueue.pushed import Ids, Pushed
 from pgqueue.queue import Queue
 from pgqueue.seam import JobProducer
 from pgqueue.topic import Topic
+from pgqueue.unique import Unique
 
 # A producer never needs the worker, and a worker of another driver never needs psycopg: both
 # load on first use. Type checkers see them here.
@@ -66,6 +68,7 @@ __all__ = [
     "Backoff",
     "Config",
     "ConfigError",
+    "Ids",
     "Job",
     "JobContext",
     "JobProducer",
@@ -76,6 +79,7 @@ __all__ = [
     "PgqueueError",
     "Postgres",
     "Processors",
+    "Pushed",
     "Queue",
     "RegistrationError",
     "Rejected",
@@ -85,6 +89,7 @@ __all__ = [
     "Sync",
     "Topic",
     "Unavailable",
+    "Unique",
     "UnsupportedOption",
     "Worker",
     "WorkerChanged",

@@ -22,7 +22,7 @@ from pgqueue import (
 )
 from pgqueue.drivers import memory as memory_driver
 from pgqueue.drivers import sync as sync_driver
-from pgqueue.drivers.postgres.push import OPTIONS as POSTGRES_OPTIONS
+from pgqueue.drivers.postgres.options import OPTIONS as POSTGRES_OPTIONS
 from pgqueue.plain import Json
 from pgqueue.producer import Producer
 from tests.documents import ROOT

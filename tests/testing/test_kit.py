@@ -12,6 +12,7 @@ import pytest
 
 from pgqueue import Abort, Job, Processors, Queue, Snooze, Topic, Worker, fixed
 from pgqueue.outcome import Done
+from pgqueue.pushed import Ids
 from pgqueue.testing.kit import Drained, Kit, inline
 
 
@@ -30,7 +31,7 @@ def pgq(dsn: str) -> Iterator[Kit]:
     kit.close()
 
 
-def push(pgq: Kit, *names: str, **options: Any) -> list[int]:
+def push(pgq: Kit, *names: str, **options: Any) -> Ids:
     return pgq.driver.push_many(MAIL, [Mail(name) for name in names], on=pgq.conn, **options)
 
 

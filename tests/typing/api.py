@@ -6,7 +6,7 @@ one that ignores nothing.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypedDict, assert_type
@@ -14,14 +14,17 @@ from typing import Any, TypedDict, assert_type
 import psycopg
 
 from pgqueue import (
+    Ids,
     Job,
     JobProducer,
     Memory,
     Postgres,
     Processors,
+    Pushed,
     Queue,
     Sync,
     Topic,
+    Unique,
     Worker,
     exponential,
 )
@@ -61,20 +64,20 @@ assert_type(Queue("numbers", list[int]), Queue[list[int]])
 
 def push_blocking(pg: Postgres, conn: psycopg.Connection[Any]) -> None:
     """A blocking connection gives the id at once."""
-    assert_type(pg.push(AUDIO, SONG, on=conn), int)
-    assert_type(pg.push_many(AUDIO, (SONG for _ in "ab"), on=conn), list[int])
-    assert_type(pg.push(CLIPS, Clip(file="a"), on=conn), int)
-    assert_type(pg.push("audio", {"file": "a"}, on=conn), int)
-    assert_type(pg.push(ANYTHING, object(), on=conn), int)
+    assert_type(pg.push(AUDIO, SONG, on=conn), Pushed)
+    assert_type(pg.push_many(AUDIO, (SONG for _ in "ab"), on=conn), Ids)
+    assert_type(pg.push(CLIPS, Clip(file="a"), on=conn), Pushed)
+    assert_type(pg.push("audio", {"file": "a"}, on=conn), Pushed)
+    assert_type(pg.push(ANYTHING, object(), on=conn), Pushed)
 
 
 async def push_awaited(pg: Postgres, conn: psycopg.AsyncConnection[Any]) -> None:
     """An async connection, or none, gives something to await."""
-    assert_type(pg.push(AUDIO, SONG, on=conn), Awaitable[int])
-    assert_type(pg.push(AUDIO, SONG), Awaitable[int])
-    assert_type(await pg.push(AUDIO, SONG), int)
-    assert_type(pg.push_many(AUDIO, [SONG], on=conn), Awaitable[list[int]])
-    assert_type(await pg.push_many(AUDIO, [SONG]), list[int])
+    assert_type(pg.push(AUDIO, SONG, on=conn), Awaitable[Pushed])
+    assert_type(pg.push(AUDIO, SONG), Awaitable[Pushed])
+    assert_type(await pg.push(AUDIO, SONG), Pushed)
+    assert_type(pg.push_many(AUDIO, [SONG], on=conn), Awaitable[Ids])
+    assert_type(await pg.push_many(AUDIO, [SONG]), Ids)
 
 
 def push_options(pg: Postgres, conn: psycopg.Connection[Any]) -> None:
@@ -82,6 +85,9 @@ def push_options(pg: Postgres, conn: psycopg.Connection[Any]) -> None:
     pg.push(AUDIO, SONG, on=conn, name="hi-fi", priority=0, attempts=3, backoff=exponential("5s"))
     pg.push(AUDIO, SONG, on=conn, delay=timedelta(minutes=5), expires_in="1h", timeout=30.5)
     pg.push(AUDIO, SONG, on=conn, run_at=datetime.now(), notify=False, carrier={"baggage": "a=1"})
+    pg.push(AUDIO, SONG, on=conn, unique=Unique("a.mp3", within="1h"))
+    pg.push_many(AUDIO, [SONG], on=conn, unique=lambda song: song.file, progress=print)
+    pg.push_many(AUDIO, [SONG], on=conn, unique="a")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
     pg.push(AUDIO, SONG, on=conn, retries=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
     pg.push(AUDIO, SONG, on=conn, priority="high")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
     pg.push(AUDIO, SONG, on=conn, backoff=60)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
@@ -103,11 +109,11 @@ def push_wrong(pg: Postgres, conn: psycopg.Connection[Any]) -> None:
 async def publish(pg: Postgres, conn: psycopg.Connection[Any]) -> None:
     """A topic carries one type, and the connection colours the call."""
     assert_type(SONGS.queue, Queue[Transcode])
-    assert_type(pg.publish(SONGS, SONG, on=conn, delay="5m"), list[int])
-    assert_type(await pg.publish(SONGS, SONG), list[int])
-    assert_type(await pg.publish("song.added", {"file": "a"}), list[int])
-    assert_type(pg.dispatch(SONG, on=conn), list[int])
-    assert_type(await pg.dispatch(SONG), list[int])
+    assert_type(pg.publish(SONGS, SONG, on=conn, delay="5m"), Sequence[Pushed])
+    assert_type(await pg.publish(SONGS, SONG), Sequence[Pushed])
+    assert_type(await pg.publish("song.added", {"file": "a"}), Sequence[Pushed])
+    assert_type(pg.dispatch(SONG, on=conn), Sequence[Pushed])
+    assert_type(await pg.dispatch(SONG), Sequence[Pushed])
     pg.publish(SONGS, Invoice(1), on=conn)  # type: ignore[misc]  # pyright: ignore[reportArgumentType, reportCallIssue]
     pg.publish(AUDIO, SONG, on=conn)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
     pg.push(SONGS, SONG, on=conn)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]

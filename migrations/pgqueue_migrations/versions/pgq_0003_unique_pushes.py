@@ -14,6 +14,7 @@ FILES = (
     "push_unique.sql",
     "push_envelopes.sql",
     "push_sealed.sql",
+    "take_ids.sql",
     "push.sql",
     "push_many.sql",
     "schema_version.sql",
@@ -21,7 +22,7 @@ FILES = (
 
 DROPS = (
     "drop function pgqueue.push, pgqueue.push_many, pgqueue.push_sealed, pgqueue.push_envelopes",
-    "drop function pgqueue.push_unique, pgqueue.replace_waiting, pgqueue.key_holds",
+    "drop function pgqueue.take_ids, pgqueue.push_unique, pgqueue.replace_waiting, pgqueue.key_holds",
     "drop index pgqueue.unique_keys_free",
     "alter table pgqueue.unique_keys drop column until, drop column free_at",
     "comment on table pgqueue.unique_keys is 'Keys of the live jobs whose push asked to be unique: "

@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any, TypeVar, Unpack, overload
 
 import psycopg
 
 from pgqueue.config import Config
-from pgqueue.drivers.postgres import push
+from pgqueue.drivers.postgres.blocking import BlockingPushes
 from pgqueue.drivers.postgres.failures import translated
 from pgqueue.drivers.postgres.letters import Letters
+from pgqueue.drivers.postgres.options import PushManyOptions, PushOptions
+from pgqueue.drivers.postgres.order import Order, ordered
+from pgqueue.drivers.postgres.placing import (
+    Async,
+    Blocking,
+    batch_of,
+    is_blocking,
+    lent,
+    lent_async,
+    place,
+    place_async,
+)
 from pgqueue.drivers.postgres.pools import Pool
 from pgqueue.drivers.postgres.publish import Publisher
-from pgqueue.drivers.postgres.push import PushOptions
 from pgqueue.drivers.postgres.source import Source
-from pgqueue.drivers.postgres.statement import run
 from pgqueue.drivers.postgres.stats import Stats, stats
+from pgqueue.drivers.postgres.streaming import (
+    Progress,
+    batches,
+    batches_async,
+    stream,
+    stream_async,
+)
 from pgqueue.drivers.postgres.talk import hold, hold_async
 from pgqueue.plain import Json
 from pgqueue.producer import lane
+from pgqueue.pushed import Ids, Pushed
 from pgqueue.queue import Queue
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-Blocking = psycopg.Connection[Any]
-Async = psycopg.AsyncConnection[Any]
+Connection = psycopg.AsyncConnection[Any]
 
 
 class Postgres(Publisher):
@@ -50,17 +68,17 @@ class Postgres(Publisher):
 
     @overload
     def push(
-        self, queue: Queue[T] | str, payload: T, *, on: Blocking, **options: Unpack[PushOptions]
-    ) -> int: ...
-    @overload
-    def push(
         self,
         queue: Queue[T] | str,
         payload: T,
         *,
         on: Async | None = None,
         **options: Unpack[PushOptions],
-    ) -> Awaitable[int]: ...
+    ) -> Awaitable[Pushed]: ...
+    @overload
+    def push(
+        self, queue: Queue[T] | str, payload: T, *, on: Blocking, **options: Unpack[PushOptions]
+    ) -> Pushed: ...
     def push(
         self,
         queue: Queue[T] | str,
@@ -68,26 +86,28 @@ class Postgres(Publisher):
         *,
         on: Blocking | Async | None = None,
         **options: Unpack[PushOptions],
-    ) -> int | Awaitable[int]:
+    ) -> Pushed | Awaitable[Pushed]:
         """Push one job in the transaction of `on`, and return its id.
 
-        A blocking connection returns the id, an async one an awaitable of it; without `on` the
-        driver's own pool is used, and the job is committed. Nothing is sent to the database
-        when the payload or an option is refused (`PayloadError`, `ConfigError`, `TypeError`).
+        `on` is a connection of psycopg, SQLAlchemy, asyncpg or Django, or a pool. A blocking one
+        returns the id, an async one an awaitable of it; without `on` the driver's own pool is
+        used, and the job is committed. Nothing is sent to the database when the payload or an
+        option is refused (`PayloadError`, `ConfigError`, `TypeError`).
         """
-        to = lane(queue, self.config)
-        parameters = push.parameters(to, options)
-        statement = push.statement(parameters, many=False).within(self.config.schema)
-        parameters["envelope"] = push.sealed(to, payload, self.config, options.get("carrier"))
-        if isinstance(on, psycopg.Connection):
-            with translated():
-                return run(on, statement, parameters)[0]
+        order = ordered(lane(queue, self.config), [payload], options, self.config)
+        pushed: Any = self._place(order, on)
+        return pushed[0] if isinstance(pushed, Sequence) else _first(pushed)
 
-        async def pushed(conn: Async) -> int:
-            return (await run(conn, statement, parameters))[0]
-
-        return self._on(on, pushed)
-
+    @overload
+    def push_many(
+        self,
+        queue: Queue[T] | str,
+        payloads: Iterable[T] | AsyncIterable[T],
+        *,
+        on: Async | None = None,
+        progress: Progress | None = None,
+        **options: Unpack[PushManyOptions],
+    ) -> Awaitable[Ids]: ...
     @overload
     def push_many(
         self,
@@ -95,54 +115,45 @@ class Postgres(Publisher):
         payloads: Iterable[T],
         *,
         on: Blocking,
-        **options: Unpack[PushOptions],
-    ) -> list[int]: ...
-    @overload
+        progress: Progress | None = None,
+        **options: Unpack[PushManyOptions],
+    ) -> Ids: ...
     def push_many(
         self,
         queue: Queue[T] | str,
-        payloads: Iterable[T],
-        *,
-        on: Async | None = None,
-        **options: Unpack[PushOptions],
-    ) -> Awaitable[list[int]]: ...
-    def push_many(
-        self,
-        queue: Queue[T] | str,
-        payloads: Iterable[T],
+        payloads: Iterable[T] | AsyncIterable[T],
         *,
         on: Blocking | Async | None = None,
-        **options: Unpack[PushOptions],
-    ) -> list[int] | Awaitable[list[int]]:
-        """Push a job for each payload in one statement; return the ids in the same order.
+        progress: Progress | None = None,
+        **options: Unpack[PushManyOptions],
+    ) -> Ids | Awaitable[Ids]:
+        """Push a job for each payload; return the ids in the same order.
 
-        All of them share the options. A payload that is refused refuses them all.
+        All of them share the options, and are pushed in batches, however many there are: all of
+        them or none. A payload that is refused refuses them all. `progress` is told after each
+        batch how many were pushed.
         """
-        to = lane(queue, self.config)
-        parameters = push.parameters(to, options)
-        statement = push.statement(parameters, many=True).within(self.config.schema)
-        carrier = options.get("carrier")
-        parameters["envelopes"] = push.all_sealed(to, payloads, self.config, carrier)
-        rings = parameters["notify"] and parameters["envelopes"]
-        if isinstance(on, psycopg.Connection):
-            with translated():
-                ids = run(on, statement, parameters)
-                if rings:
-                    run(on, push.RING.within(self.config.schema), {"queue": to.name})
-                return ids
-
-        async def pushed(conn: Async) -> list[int]:
-            ids = await run(conn, statement, parameters)
-            if rings:
-                await run(conn, push.RING.within(self.config.schema), {"queue": to.name})
-            return ids
-
-        return self._on(on, pushed)
+        to, config = lane(queue, self.config), self.config
+        size = batch_of(self._pool if on is None else on)
+        if on is not None and is_blocking(on):
+            if not isinstance(payloads, Iterable):
+                raise TypeError("push_many: an async iterable needs an async connection")
+            cut = batches(payloads, size)
+            orders = (ordered(to, some, options, config, many=True) for some in cut)
+            return stream(on, orders, config.schema, progress)
+        later = batches_async(payloads, size)
+        coming = (ordered(to, some, options, config, many=True) async for some in later)
+        return stream_async(self._pool if on is None else on, coming, config.schema, progress)
 
     async def push_json(self, queue: str, payload: Json, /, **options: Any) -> int:
         """Push a JSON value as one job, as every driver can; `on` and the options of `push`."""
         pushed: Any = self.push(queue, payload, **options)
         return int(pushed if isinstance(pushed, int) else await pushed)
+
+    @cached_property
+    def blocking(self) -> BlockingPushes:
+        """The same pushes for code that cannot await, on a pool of its own."""
+        return BlockingPushes(self)
 
     @property
     def dead(self) -> Letters:
@@ -175,12 +186,29 @@ class Postgres(Publisher):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _on(self, conn: Async | None, work: Callable[[Async], Awaitable[R]]) -> R:
+    async def _on(self, conn: Connection | None, work: Callable[[Connection], Awaitable[R]]) -> R:
         with translated():
             if conn is not None:
                 return await work(conn)
             async with self._pool.connection() as own:
                 return await work(own)
 
+    def _place(self, order: Order, on: Any) -> Any:
+        """Push at once on a blocking connection, else return an awaitable that does."""
+        schema = self.config.schema
+        if on is not None and is_blocking(on):
+            with lent(on) as conn:
+                return place(conn, order, schema)
+
+        async def placed() -> Sequence[Pushed]:
+            async with lent_async(self._pool if on is None else on) as conn:
+                return await place_async(conn, order, schema)
+
+        return placed()
+
     def _new_pool(self) -> Pool:
         return Pool(self.config, "pgqueue:push", self.config.pool_size)
+
+
+async def _first(pushed: Awaitable[Sequence[Pushed]]) -> Pushed:
+    return (await pushed)[0]

@@ -72,9 +72,23 @@ def meaning(error: psycopg.Error) -> Meaning:
 
 def translate(error: psycopg.Error) -> BackendError:
     """Say what a database error means for whoever met it; the error becomes the cause."""
-    means = meaning(error)
     summary = f"{type(error).__name__} {error.sqlstate or ''}".strip()
     detail = error.diag.message_primary or str(error).partition("\n")[0]
+    return _worded(meaning(error), summary, detail)
+
+
+def translate_others(error: Exception) -> BackendError | None:
+    """Say the same of an error that another library has raised; None if it is not a database's."""
+    for one in (error, getattr(error, "orig", None), error.__cause__):
+        state = getattr(one, "sqlstate", None) or getattr(one, "pgcode", None)
+        if isinstance(one, Exception) and isinstance(state, str):
+            means = MEANINGS.get(state) or MEANINGS.get(state[:2]) or Meaning.REFUSED
+            detail = str(one).partition("\n")[0]
+            return _worded(means, f"{type(one).__name__} {state}", detail)
+    return None
+
+
+def _worded(means: Meaning, summary: str, detail: str) -> BackendError:
     if means is Meaning.SCHEMA:
         return SchemaError(
             f"the pgqueue schema is missing or behind ({detail}): run `pgqueue migrate`"

@@ -1,29 +1,20 @@
-"""Publishing on topics and dispatching events, in the transaction of any psycopg connection."""
+"""Publishing on topics and dispatching events, in the transaction of any connection."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar, Unpack, overload
-
-import psycopg
 
 from pgqueue.audience import Including, Told, tell, tell_blocking
 from pgqueue.config import Config
-from pgqueue.drivers.postgres import push
-from pgqueue.drivers.postgres.failures import translated
-from pgqueue.drivers.postgres.push import PushOptions
-from pgqueue.drivers.postgres.statement import load, run
+from pgqueue.drivers.postgres.options import PushOptions
+from pgqueue.drivers.postgres.order import Order, ordered
+from pgqueue.drivers.postgres.placing import Async, Blocking, is_blocking
+from pgqueue.pushed import Pushed
 from pgqueue.topic import Topic, refuse_name
 
 T = TypeVar("T")
-R = TypeVar("R")
-
-Blocking = psycopg.Connection[Any]
-Async = psycopg.AsyncConnection[Any]
-
-PUBLISH = load("publish", int)
-PUBLISH_SCHEDULED = load("publish_scheduled", int)
 
 
 class Publisher(Including, ABC):
@@ -33,17 +24,17 @@ class Publisher(Including, ABC):
 
     @overload
     def publish(
-        self, topic: Topic[T] | str, data: T, *, on: Blocking, **options: Unpack[PushOptions]
-    ) -> list[int]: ...
-    @overload
-    def publish(
         self,
         topic: Topic[T] | str,
         data: T,
         *,
         on: Async | None = None,
         **options: Unpack[PushOptions],
-    ) -> Awaitable[list[int]]: ...
+    ) -> Awaitable[Sequence[Pushed]]: ...
+    @overload
+    def publish(
+        self, topic: Topic[T] | str, data: T, *, on: Blocking, **options: Unpack[PushOptions]
+    ) -> Sequence[Pushed]: ...
     def publish(
         self,
         topic: Topic[T] | str,
@@ -51,58 +42,48 @@ class Publisher(Including, ABC):
         *,
         on: Blocking | Async | None = None,
         **options: Unpack[PushOptions],
-    ) -> list[int] | Awaitable[list[int]]:
+    ) -> Sequence[Pushed] | Awaitable[Sequence[Pushed]]:
         """Push a copy to each subscriber's queue in the transaction of `on`; return the ids.
 
         While nobody has subscribed, the message waits on the plain queue of the topic's name. The
         options and the connection are those of `push`.
         """
         told: Topic[Any] = Topic(topic) if isinstance(topic, str) else topic
-        parameters = self._parameters(told, data, options)
-        scheduled = "delay" in parameters
-        statement = (PUBLISH_SCHEDULED if scheduled else PUBLISH).within(self.config.schema)
-        if isinstance(on, psycopg.Connection):
-            with translated():
-                return run(on, statement, parameters)
-
-        async def published(conn: Async) -> list[int]:
-            return await run(conn, statement, parameters)
-
-        return self._on(on, published)
+        refuse_name(told, options)
+        known = self.audience.queues(told.name)
+        named: PushOptions = {**options, "name": told.name}
+        placed: Sequence[Pushed] | Awaitable[Sequence[Pushed]] = self._place(
+            ordered(told.queue, [data], named, self.config, topic=told.name, known=known), on
+        )
+        return placed
 
     @overload
-    def dispatch(self, event: object, *, on: Blocking) -> list[int]: ...
+    def dispatch(
+        self, event: object, *, on: Async | None = None
+    ) -> Awaitable[Sequence[Pushed]]: ...
     @overload
-    def dispatch(self, event: object, *, on: Async | None = None) -> Awaitable[list[int]]: ...
+    def dispatch(self, event: object, *, on: Blocking) -> Sequence[Pushed]: ...
     def dispatch(
         self, event: object, *, on: Blocking | Async | None = None
-    ) -> list[int] | Awaitable[list[int]]:
+    ) -> Sequence[Pushed] | Awaitable[Sequence[Pushed]]:
         """Call an event's inline listeners, then publish it on its class's topic; return the ids.
 
         An error of an inline listener is raised here, and nothing is pushed. On a blocking
         connection they have to be plain functions; nothing is called when one is not.
         """
         inline, topic = self.audience.of_event(event)
-        if isinstance(on, psycopg.Connection):
+        if on is not None and is_blocking(on):
             tell_blocking(inline, event)
-            return self.publish(topic, event, on=on) if topic else []
+            published: Any = self.publish(topic, event, on=on) if topic else []
+            return published  # type: ignore[no-any-return]
         return self._dispatched(inline, event, topic, on)
 
     async def _dispatched(
-        self, inline: Sequence[Told], event: object, topic: Topic[Any] | None, on: Async | None
-    ) -> list[int]:
+        self, inline: Sequence[Told], event: object, topic: Topic[Any] | None, on: Any
+    ) -> Sequence[Pushed]:
         await tell(inline, event)
         return await self.publish(topic, event, on=on) if topic else []
 
-    def _parameters(self, topic: Topic[Any], data: object, options: PushOptions) -> dict[str, Any]:
-        refuse_name(topic, options)
-        lane = topic.queue
-        return push.parameters(lane, options) | {
-            "topic": topic.name,
-            "known": self.audience.queues(topic.name),
-            "envelope": push.sealed(lane, data, self.config, options.get("carrier")),
-        }
-
     @abstractmethod
-    async def _on(self, conn: Async | None, work: Callable[[Async], Awaitable[R]]) -> R:
-        """Do work on a connection, or on one of the driver's own."""
+    def _place(self, order: Order, on: Any) -> Any:
+        """Push at once on a blocking connection, else return an awaitable that does."""

@@ -10,7 +10,7 @@ from pgqueue.drivers.postgres.failures import translated
 from pgqueue.drivers.postgres.statement import load, run
 from pgqueue.errors import SchemaError
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 SCHEMA_VERSION = load("schema_version", lambda version, oldest: (version, oldest))
 

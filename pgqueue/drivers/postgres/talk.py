@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -31,7 +31,16 @@ class Pause:
     seconds: float
 
 
-Talk = Generator[Ask | Pause, Sequence[Any], R]
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Rows to stream into a COPY, with the names of their types."""
+
+    statement: Statement[Any]
+    types: Sequence[str]
+    rows: Iterable[Sequence[Any]]
+
+
+Talk = Generator[Ask | Pause | Copy, Sequence[Any], R]
 
 
 def hold(conn: psycopg.Connection[Any], talk: Talk[R], schema: str) -> R:
@@ -46,6 +55,9 @@ def hold(conn: psycopg.Connection[Any], talk: Talk[R], schema: str) -> R:
                         said = talk.send(())
                     case Ask(statement=statement, parameters=parameters):
                         said = talk.send(run(conn, statement.within(schema), parameters))
+                    case Copy():
+                        _copy(conn, said, schema)
+                        said = talk.send(())
         except StopIteration as end:
             value: R = end.value
             return value
@@ -64,6 +76,9 @@ async def hold_async(lend: Callable[..., Awaitable[Any]], talk: Talk[R], schema:
                     said = talk.send(
                         await lend(partial(_run, statement.within(schema), parameters))
                     )
+                case Copy():
+                    await lend(partial(_copy_async, said, schema))
+                    said = talk.send(())
     except StopIteration as end:
         value: R = end.value
         return value
@@ -73,3 +88,18 @@ def _run(
     statement: Statement[Any], parameters: Mapping[str, Any], conn: psycopg.AsyncConnection[Any]
 ) -> Awaitable[Sequence[Any]]:
     return run(conn, statement, parameters)
+
+
+def _copy(conn: psycopg.Connection[Any], said: Copy, schema: str) -> None:
+    with conn.cursor() as cursor, cursor.copy(said.statement.within(schema).text) as copy:
+        copy.set_types(said.types)
+        for row in said.rows:
+            copy.write_row(row)
+
+
+async def _copy_async(said: Copy, schema: str, conn: psycopg.AsyncConnection[Any]) -> None:
+    text = said.statement.within(schema).text
+    async with conn.cursor() as cursor, cursor.copy(text) as copy:
+        copy.set_types(said.types)
+        for row in said.rows:
+            await copy.write_row(row)

@@ -1,0 +1,176 @@
+"""What one call pushes, as a value: sealed and checked before any SQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from psycopg.types.json import Jsonb
+
+from pgqueue.config import Config
+from pgqueue.drivers.postgres.options import MANY_OPTIONS, OPTIONS
+from pgqueue.drivers.postgres.statement import Statement, load
+from pgqueue.drivers.postgres.talk import Ask, Copy, Talk
+from pgqueue.errors import ConfigError
+from pgqueue.options import read_options
+from pgqueue.producer import sealed
+from pgqueue.pushed import Pushed
+from pgqueue.queue import Queue
+from pgqueue.tracecontext import active
+from pgqueue.unique import Unique
+
+PUSH = load("push", Pushed)
+PUSH_SCHEDULED = load("push_scheduled", Pushed)
+PUSH_MANY = load("push_many", Pushed)
+PUSH_MANY_SCHEDULED = load("push_many_scheduled", Pushed)
+PUSH_SEALED = load("push_sealed", Pushed.of)
+PUBLISH = load("publish", Pushed)
+PUBLISH_SCHEDULED = load("publish_scheduled", Pushed)
+RING = load("ring", bool)
+TAKE_IDS = load("take_ids", lambda ids, due, expires_at: (ids, due, expires_at))
+COPY = load("copy", tuple)
+COPY_SCHEDULED = load("copy_scheduled", tuple)
+
+# Up to here one statement with an array is quicker than COPY with its two.
+_COPIED_FROM: Final = 1001
+_TYPES: Final = [
+    "int8",
+    "text",
+    "text",
+    "int2",
+    "int2",
+    "jsonb",
+    "interval",
+    "jsonb",
+    "timestamptz",
+    "timestamptz",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Sealed envelopes, where they go, and the options that they share.
+
+    With `topic` they go to its subscribers, among them those `known` to this process. Each has a
+    key if they are `unique`, and that says how.
+    """
+
+    parameters: Mapping[str, Any]
+    envelopes: Sequence[str]
+    unique: Unique | None = None
+    keys: Sequence[str] = ()
+    topic: str | None = None
+    known: Sequence[str] = ()
+
+    def talk(self, *, many: bool) -> Talk[Sequence[Pushed]]:
+        """Push on a connection of psycopg: the statement that is quickest for so many."""
+        if self.unique is not None:
+            return (yield Ask(PUSH_SEALED, {"document": self.document()}))
+        if not many:
+            return (yield Ask(self._one(), {**self.parameters, **self._single()}))
+        if len(self.envelopes) < _COPIED_FROM:
+            statement = PUSH_MANY_SCHEDULED if self._waits else PUSH_MANY
+            ids = yield Ask(statement, {**self.parameters, "envelopes": list(self.envelopes)})
+        else:
+            ids = yield from self._copied()
+        if self.parameters["notify"] and ids:
+            yield Ask(RING, {"queue": self.parameters["queue"]})
+        return ids
+
+    def document(self) -> str:
+        """Return all of it as the JSON text that `push_sealed` takes."""
+        said = {name: _plain(value) for name, value in self.parameters.items() if name != "backoff"}
+        if self.topic is not None:
+            said |= {"queue": None, "topic": self.topic, "known": list(self.known)}
+        if self.unique is not None:
+            said |= {"keys": list(self.keys), **self.unique.to_json()}
+        backoff = self.parameters["backoff"] or "null"
+        envelopes = ",".join(self.envelopes)
+        return f'{json.dumps(said)[:-1]},"backoff":{backoff},"envelopes":[{envelopes}]}}'
+
+    @property
+    def _waits(self) -> bool:
+        return "delay" in self.parameters
+
+    def _one(self) -> Statement[Pushed]:
+        if self.topic is not None:
+            return PUBLISH_SCHEDULED if self._waits else PUBLISH
+        return PUSH_SCHEDULED if self._waits else PUSH
+
+    def _single(self) -> Mapping[str, Any]:
+        return {"envelope": self.envelopes[0], "topic": self.topic, "known": list(self.known)}
+
+    def _copied(self) -> Talk[Sequence[Pushed]]:
+        said = self.parameters
+        times = {name: said.get(name) for name in ("run_at", "delay", "expires_in")}
+        [(ids, due, expires_at)] = yield Ask(TAKE_IDS, {"count": len(self.envelopes), **times})
+        head = [said[name] for name in ("queue", "name", "priority", "max_attempts")]
+        backoff = _json(said["backoff"])
+        tail = [expires_at, due] if self._waits else [expires_at]
+        rows = (
+            (number, *head, backoff, said["timeout"], _json(envelope), *tail)
+            for number, envelope in zip(ids, self.envelopes, strict=True)
+        )
+        statement = COPY_SCHEDULED if self._waits else COPY
+        yield Copy(statement, _TYPES[: 8 + len(tail)], rows)
+        return [Pushed(number) for number in ids]
+
+
+def ordered(
+    queue: Queue[Any],
+    payloads: Iterable[object],
+    options: Mapping[str, Any],
+    config: Config,
+    *,
+    many: bool = False,
+    topic: str | None = None,
+    known: Sequence[str] = (),
+) -> Order:
+    """Check the options and seal the payloads; what is wrong is named, and nothing is pushed."""
+    allowed = MANY_OPTIONS if many else OPTIONS
+    said = read_options(queue.name, options, driver="Postgres", known=allowed)._asdict()
+    if said["delay"] is None:
+        del said["delay"], said["run_at"]
+    given, carrier = list(payloads), options.get("carrier")
+    context = active() if carrier is None else carrier
+    unique, keys = _keys(queue.name, options.get("unique"), given, many=many)
+    return Order(
+        parameters={"queue": queue.name, "notify": options.get("notify", True), **said},
+        envelopes=[sealed(queue, one, config, context) for one in given],
+        unique=unique,
+        keys=keys,
+        topic=topic,
+        known=known,
+    )
+
+
+def _keys(
+    queue: str, given: Any, payloads: Sequence[object], *, many: bool
+) -> tuple[Unique | None, Sequence[str]]:
+    if given is None or not payloads:
+        return None, ()
+    if many != callable(given):
+        wanted = "a function from a payload to its key" if many else "a key, or Unique(key, …)"
+        raise ConfigError(f"push to {queue}: unique is {type(given).__name__}; give {wanted}")
+    call: Callable[[object], Unique | str] = given if many else lambda _: given
+    each = [Unique.of(call(payload)) for payload in payloads]
+    if len({(one.until, one.within, one.replace) for one in each}) > 1:
+        raise ConfigError(f"push to {queue}: the keys of one push_many are unique in one way")
+    return each[0], [one.key for one in each]
+
+
+def _json(text: str | None) -> Jsonb | None:
+    return None if text is None else Jsonb(text, dumps=str.encode)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case timedelta():
+            return value.total_seconds()
+        case datetime():
+            return value.isoformat()
+        case _:
+            return value

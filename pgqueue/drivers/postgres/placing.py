@@ -1,0 +1,98 @@
+"""Placing orders: on whatever connection the caller has, in its transaction and its colour."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from typing import Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+from pgqueue.drivers.postgres.callers import (
+    AwaitedExecute,
+    BlockingExecute,
+    DjangoConnection,
+    caller,
+    execute,
+    execute_async,
+    is_pool,
+)
+from pgqueue.drivers.postgres.failures import translated
+from pgqueue.drivers.postgres.order import PUSH_SEALED, Order
+from pgqueue.drivers.postgres.pools import Pool, ThreadPool
+from pgqueue.drivers.postgres.talk import hold, hold_async
+from pgqueue.pushed import Pushed
+
+Blocking = (
+    psycopg.Connection[Any] | ConnectionPool[Any] | ThreadPool | BlockingExecute | DjangoConnection
+)
+Async = psycopg.AsyncConnection[Any] | AsyncConnectionPool[Any] | Pool | AwaitedExecute
+
+
+def is_blocking(on: object) -> bool:
+    """Return whether a push on it returns a value, not an awaitable; TypeError if unusable."""
+    match on:
+        case psycopg.Connection() | ConnectionPool() | ThreadPool():
+            return True
+        case psycopg.AsyncConnection() | AsyncConnectionPool() | Pool():
+            return False
+        case _:
+            return not caller(on).awaited
+
+
+def place(on: Any, order: Order, schema: str, *, many: bool = False) -> Sequence[Pushed]:
+    """Push on a blocking connection, and return the ids."""
+    if isinstance(on, psycopg.Connection):
+        return hold(on, order.talk(many=many), schema)
+    rows = execute(on, PUSH_SEALED.within(schema).text, order.document())
+    return [Pushed.of(*row) for row in rows]
+
+
+async def place_async(
+    on: Any, order: Order, schema: str, *, many: bool = False
+) -> Sequence[Pushed]:
+    """Push on an async connection, and return the ids."""
+    if isinstance(on, psycopg.AsyncConnection):
+        return await hold_async(lambda work: work(on), order.talk(many=many), schema)
+    rows = await execute_async(on, PUSH_SEALED.within(schema).text, order.document())
+    return [Pushed.of(*row) for row in rows]
+
+
+@contextmanager
+def lent(on: Any, *, atomic: bool = False) -> Iterator[Any]:
+    """Give the connection itself, or one of a pool; all or nothing, if `atomic`."""
+    with translated(), ExitStack() as stack:
+        if isinstance(on, ConnectionPool | ThreadPool):
+            on = stack.enter_context(on.connection())
+        if atomic:
+            ours = isinstance(on, psycopg.Connection)
+            stack.enter_context(on.transaction() if ours else caller(on).nested(on))
+        yield on
+
+
+@asynccontextmanager
+async def lent_async(on: Any, *, atomic: bool = False) -> AsyncIterator[Any]:
+    """Give the connection itself, or one of a pool; all or nothing, if `atomic`."""
+    with translated():
+        async with AsyncExitStack() as stack:
+            if isinstance(on, AsyncConnectionPool | Pool):
+                on = await stack.enter_async_context(on.connection())
+            elif is_pool(on):
+                on = await stack.enter_async_context(on.acquire())
+            if atomic:
+                ours = isinstance(on, psycopg.AsyncConnection)
+                await stack.enter_async_context(on.transaction() if ours else caller(on).nested(on))
+            yield on
+
+
+def batch_of(on: object) -> int:
+    """Return how many jobs go in one order: COPY takes many, but not in a pipeline."""
+    if isinstance(on, psycopg.Connection | psycopg.AsyncConnection):
+        piped = on.pgconn.pipeline_status != psycopg.pq.PipelineStatus.OFF
+        return 1_000 if piped else 10_000
+    return (
+        10_000
+        if isinstance(on, ConnectionPool | AsyncConnectionPool | Pool | ThreadPool)
+        else 1_000
+    )
