@@ -1,7 +1,11 @@
-"""One PostgreSQL for the whole run, and a fresh database for every test that asks for one."""
+"""One PostgreSQL for the whole run, and a fresh database for every test that asks for one.
+
+With PGQUEUE_TEST_POOLER=transaction drivers reach it through PgBouncer in that mode.
+"""
 
 from __future__ import annotations
 
+import os
 import resource
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -11,13 +15,16 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
 from tests.databases import drop_database, make_template, new_database, on_database
+from tests.poolers import NoPooler, pooler
 from tests.servers import NoServer, Server, chosen_server
 
 SERVER = pytest.StashKey[Server]()
 TEMPLATE = pytest.StashKey[str]()
+POOLER = pytest.StashKey[str]()
 CLEANUP = pytest.StashKey[ExitStack]()
 OPEN_FILES = 4096
 NO_SERVER = 3
@@ -31,14 +38,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if handed_over is not None:
         config.stash[SERVER] = Server(**handed_over["pgqueue_server"])
         config.stash[TEMPLATE] = handed_over["pgqueue_template"]
+        config.stash[POOLER] = handed_over["pgqueue_pooler"]
         return
     _allow_open_files()
     stack = ExitStack()
     try:
         server = stack.enter_context(chosen_server())
-    except NoServer as error:
+        through = server.dsn
+        if mode := os.environ.get("PGQUEUE_TEST_POOLER"):
+            through = stack.enter_context(pooler(server.dsn, mode))
+    except (NoServer, NoPooler) as error:
+        stack.close()
         pytest.exit(f"No PostgreSQL for the tests: {error}", returncode=NO_SERVER)
     config.stash[SERVER] = server
+    config.stash[POOLER] = through
     config.stash[TEMPLATE] = f"pgqueue_template_{secrets.token_hex(6)}"
     config.stash[CLEANUP] = stack
     stack.callback(_drop_template, server.dsn, config.stash[TEMPLATE])
@@ -49,6 +62,7 @@ def pytest_configure_node(node: Any) -> None:
     """Tell an xdist worker which server the controller has started."""
     node.workerinput["pgqueue_server"] = asdict(node.config.stash[SERVER])
     node.workerinput["pgqueue_template"] = node.config.stash[TEMPLATE]
+    node.workerinput["pgqueue_pooler"] = node.config.stash[POOLER]
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -98,10 +112,19 @@ def template(
 
 
 @pytest.fixture
-def dsn(server: psycopg.Connection[TupleRow], server_dsn: str, template: str) -> Iterator[str]:
-    """The connection string of a fresh, migrated database."""
+def direct_dsn(
+    server: psycopg.Connection[TupleRow], server_dsn: str, template: str
+) -> Iterator[str]:
+    """The connection string of a fresh, migrated database, past any pooler."""
     with new_database(server, template=template) as name:
         yield on_database(server_dsn, name)
+
+
+@pytest.fixture
+def dsn(request: pytest.FixtureRequest, direct_dsn: str) -> str:
+    """The connection string of a fresh, migrated database."""
+    name = str(conninfo_to_dict(direct_dsn)["dbname"])
+    return on_database(request.config.stash[POOLER], name)
 
 
 @pytest.fixture
@@ -112,14 +135,14 @@ def empty_dsn(server: psycopg.Connection[TupleRow], server_dsn: str) -> Iterator
 
 
 @pytest.fixture
-def conn(dsn: str) -> Iterator[psycopg.Connection[TupleRow]]:
-    """An autocommit connection to the test's database."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
+def conn(direct_dsn: str) -> Iterator[psycopg.Connection[TupleRow]]:
+    """An autocommit connection to the test's database, with a session of its own."""
+    with psycopg.connect(direct_dsn, autocommit=True) as connection:
         yield connection
 
 
 @pytest.fixture
-async def aconn(dsn: str) -> AsyncIterator[psycopg.AsyncConnection[TupleRow]]:
-    """An autocommit async connection to the test's database."""
-    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+async def aconn(direct_dsn: str) -> AsyncIterator[psycopg.AsyncConnection[TupleRow]]:
+    """An autocommit async connection to the test's database, with a session of its own."""
+    async with await psycopg.AsyncConnection.connect(direct_dsn, autocommit=True) as connection:
         yield connection

@@ -19,6 +19,13 @@ QUICK = {
 
 
 @pytest.fixture
+def listening(dsn: str, direct_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let workers hear the doorbell also where their other connections lead to a pooler."""
+    if dsn != direct_dsn:
+        monkeypatch.setenv("PGQUEUE_LISTEN_DSN", direct_dsn)
+
+
+@pytest.fixture
 async def pg(dsn: str) -> AsyncIterator[Postgres]:
     """The driver of the test's database."""
     async with Postgres(dsn, **QUICK) as driver:

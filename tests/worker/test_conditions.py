@@ -127,6 +127,7 @@ async def test_only_false_itself_skips_and_other_answers_are_warned_of(
     async with running(Worker(pg, include=[processors])):
         await drained(conn)
     assert ran == [7]
-    [warning] = [one for one in caplog.records if one.levelname == "WARNING"]
+    queue = [one for one in caplog.records if one.name == "pgqueue.queue"]
+    [warning] = [one for one in queue if one.levelname == "WARNING"]
     assert "condition answered with" in warning.getMessage()
     assert type(answer).__name__ in warning.getMessage()

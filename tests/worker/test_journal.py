@@ -109,6 +109,7 @@ async def test_a_failure_adds_a_warning_with_the_next_run_or_an_error_with_the_r
     assert [line[:4] for line in lines(caplog, "ERROR")] == [("bad", 1, 2, "exhausted")]
 
 
+@pytest.mark.usefixtures("listening")
 async def test_polling_and_snoozing_say_nothing_above_their_one_line(
     dsn: str, processors: Processors, conn: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:

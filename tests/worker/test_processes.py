@@ -52,6 +52,7 @@ async def test_a_producer_may_be_gone_before_any_worker_starts(
     assert found.fetchall() == [(1, "first", True), (1, "second", True)]
 
 
+@pytest.mark.usefixtures("listening")
 async def test_four_worker_processes_run_each_of_a_thousand_jobs_once(
     pg: Postgres, dsn: str, ledger: Connection
 ) -> None:

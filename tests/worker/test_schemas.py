@@ -88,13 +88,14 @@ async def test_jobs_are_pushed_run_buried_and_redriven_in_their_own_schema(
     both.execute("delete from reports.jobs")
 
 
+@pytest.mark.usefixtures("listening")
 async def test_the_doorbell_of_one_schema_wakes_nobody_of_another(
-    dsn: str, both: Connection
+    dsn: str, direct_dsn: str, both: Connection
 ) -> None:
     """C05, B37: bells and channels are the schema's own."""
     results: list[str] = []
     pg = Postgres(dsn, schema="reports", **QUICK | {"poll_interval": "60s"})
-    with psycopg.connect(dsn, autocommit=True) as ear:
+    with psycopg.connect(direct_dsn, autocommit=True) as ear:
         ear.execute("listen pgqueue")
         async with running(Worker(pg, include=[heard(results, "reports")])):
             await eventually(lambda: one(both, ASLEEP.format("reports")), 1)

@@ -13,6 +13,8 @@ from pgqueue import Job, Postgres, Processors, Worker
 from tests.worker.conftest import QUICK
 from tests.worker.running import SLEEPING, Connection, drained, eventually, one, running, soon
 
+pytestmark = pytest.mark.usefixtures("listening")
+
 LISTENERS = """
 select count(*) from pg_stat_activity
 where datname = current_database() and query in ('listen pgqueue', 'listen pgqueue\n')"""
