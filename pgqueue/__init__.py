@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from pgqueue.answer import Discard, Redrive
 from pgqueue.backoff import Backoff, exponential, fixed, listed
 from pgqueue.config import Config
 from pgqueue.envelope import WIRE_FORMAT_VERSION
@@ -24,6 +25,7 @@ from pgqueue.errors import (
 from pgqueue.events import AttemptEnded, AttemptStarted, WorkerChanged
 from pgqueue.job import Job, current_job
 from pgqueue.middleware import JobContext, Middleware
+from pgqueue.outcome import DeadLetter
 from pgqueue.processor import Processors
 from pgqueue.pushed import Ids, Pushed
 from pgqueue.queue import Queue
@@ -68,6 +70,8 @@ __all__ = [
     "Backoff",
     "Config",
     "ConfigError",
+    "DeadLetter",
+    "Discard",
     "Ids",
     "Job",
     "JobContext",
@@ -81,6 +85,7 @@ __all__ = [
     "Processors",
     "Pushed",
     "Queue",
+    "Redrive",
     "RegistrationError",
     "Rejected",
     "RetryAfter",

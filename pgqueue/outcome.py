@@ -115,11 +115,11 @@ def judge(error: BaseException | None, limits: Limits, *, attempt: int, chance: 
         case Snooze(delay=delay):
             return Release(delay)
         case Rejected():
-            return Dead("rejected", Failure.of(error), counted=False)
+            return Dead("rejected", Failure.of(error), counted=False, kept=limits.keeps)
         case Abort():
-            return Dead("aborted", Failure.of(error))
+            return Dead("aborted", Failure.of(error), kept=limits.keeps)
         case _ if attempt >= limits.attempts:
-            return Dead("exhausted", Failure.of(error))
+            return Dead("exhausted", Failure.of(error), kept=limits.keeps)
         case RetryAfter(delay=delay):
             return Retry(delay, Failure.of(error))
         case _:

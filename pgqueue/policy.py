@@ -26,6 +26,11 @@ class Limits:
     timeout: timedelta | None
     dead_letters: Keeping = "keep"
 
+    @property
+    def keeps(self) -> bool:
+        """Whether a job that has died is kept as a dead letter."""
+        return self.dead_letters == "keep"
+
     def wait(self, failures: int, chance: float) -> timedelta:
         """Return how long to wait after so many failures; `chance` in [0, 1) is the dice."""
         if isinstance(self.backoff, Backoff):

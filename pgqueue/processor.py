@@ -212,7 +212,8 @@ def _processor(
     host = Host.of(handler)
     topic = said["topic"]
     by = f"topic {topic!r}" if topic else f"queue {lane.name!r}"
-    takes_job, payload_type = parameter(handler, lane.type, by, method=host is not None)
+    raw = isinstance(lane, DeadQueue)
+    takes_job, payload_type = parameter(handler, lane.type, by, method=host is not None, raw=raw)
     return Processor(
         label=f"{handler.__module__}.{handler.__qualname__}",
         handler=handler,

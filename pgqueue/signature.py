@@ -11,10 +11,13 @@ from pgqueue.host import Handler
 from pgqueue.job import Job
 
 
-def parameter(handler: Handler, carried: Any, by: str, *, method: bool) -> tuple[bool, Any]:
+def parameter(
+    handler: Handler, carried: Any, by: str, *, method: bool, raw: bool = False
+) -> tuple[bool, Any]:
     """Return whether a handler takes a `Job`, and the payload type that it will be given.
 
-    `carried` is the type of what comes, and `by` says from where.
+    `carried` is the type of what comes, and `by` says from where. `raw`: a `Job[Any]` gets what
+    came as it is, whether it is of that type or not.
     """
     label = f"{handler.__module__}.{handler.__qualname__}"
     if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
@@ -29,6 +32,8 @@ def parameter(handler: Handler, carried: Any, by: str, *, method: bool) -> tuple
         ) from None
     annotation = _annotation(handler, parameters[0].name, label)
     takes_job = annotation is Job or typing.get_origin(annotation) is Job
+    if raw and takes_job and typing.get_args(annotation) == (Any,):
+        return True, Any
     wanted = next(iter(typing.get_args(annotation)), Any) if takes_job else annotation
     if wanted is not Any and carried is not Any and wanted != carried:
         raise RegistrationError(

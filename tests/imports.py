@@ -23,6 +23,7 @@ HOMES = {
 # Parts of the worker that others are handed or read from; all the rest only meet in `Worker`.
 SHARED_IN_WORKER = (
     "announce",
+    "answers",
     "attempt",
     "child",
     "children",

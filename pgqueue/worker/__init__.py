@@ -11,7 +11,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from pgqueue.audience import Including
-from pgqueue.errors import ConfigError, HandlersStuck, RegistrationError
+from pgqueue.errors import ConfigError, HandlersStuck
 from pgqueue.events import Listener, WorkerChanged
 from pgqueue.host import Resolver
 from pgqueue.middleware import JobContext, Middleware
@@ -25,9 +25,11 @@ from pgqueue.worker.fetcher import Appetite, Fetcher
 from pgqueue.worker.inline import Inline
 from pgqueue.worker.keeper import Keeper
 from pgqueue.worker.runner import Runner
+from pgqueue.worker.served import queues_of, refuse_unkept
 from pgqueue.worker.service import first, supervise
 from pgqueue.worker.settler import Settler
 from pgqueue.worker.slots import Slots
+from pgqueue.worker.sweeper import Sweeper
 from pgqueue.worker.until import Until
 
 __all__ = ["Worker"]
@@ -43,18 +45,21 @@ class _Parts(NamedTuple):
     executors: Executors
     settler: Settler
     keeper: Keeper
+    sweeper: Sweeper
 
 
 class _Services(NamedTuple):
     fetching: asyncio.Task[None]
     settling: asyncio.Task[None]
     keeping: asyncio.Task[None]
+    sweeping: asyncio.Task[None]
 
     @property
     def sound(self) -> bool:
         """Whether none of them has failed; only the fetcher ends by itself."""
         ended = self.fetching.done() and self.fetching.exception() is not None
-        return not (ended or self.settling.done() or self.keeping.done())
+        rest = (self.settling, self.keeping, self.sweeping)
+        return not (ended or any(service.done() for service in rest))
 
 
 class Worker:
@@ -121,7 +126,8 @@ class Worker:
     async def configure(self) -> None:
         """Take a snapshot of the included processors; refuse what contradicts itself."""
         self._registry = reachable(self.include, self.resolver)
-        self._queues = self._served()
+        refuse_unkept(self._registry, self.driver.config.keeps)
+        self._queues = queues_of(self._registry, self.queues)
         for processors in self.include:
             processors.close()
 
@@ -189,13 +195,15 @@ class Worker:
             source, runner.held, runner.lose, lease=config.lease, heartbeat=config.heartbeat
         )
         fetcher = Fetcher(source, slots, appetite, runner.start, self._until)
-        return _Parts(fetcher, runner, executors, settler, keeper)
+        sweeper = Sweeper(source, interval=config.poll_interval)
+        return _Parts(fetcher, runner, executors, settler, keeper, sweeper)
 
     async def _work(self, parts: _Parts, label: str, stop: Stop) -> None:
         services = _Services(
             asyncio.create_task(supervise(parts.fetcher)),
             asyncio.create_task(supervise(parts.settler)),
             asyncio.create_task(supervise(parts.keeper)),
+            asyncio.create_task(supervise(parts.sweeper)),
         )
         time, stuck = self._until.time, parts.executors.stuck
         try:
@@ -240,6 +248,7 @@ class Worker:
         deadline = monotonic() + grace
         journal.stopping(label, len(parts.runner.held()), grace)
         parts.fetcher.stop()
+        parts.sweeper.stop()
         parts.runner.warn()
         await first(services.fetching, within=max(grace, _LAST_WORDS))
         await first(parts.runner.idle(), self._releasing.wait(), within=deadline - monotonic())
@@ -252,17 +261,6 @@ class Worker:
         parts.keeper.stop()
         await first(services.keeping, within=_LAST_WORDS)
         parts.executors.close()
-
-    def _served(self) -> Sequence[str]:
-        known = list(dict.fromkeys(queue for queue, _ in self._registry))
-        if self.queues is None:
-            return known
-        if missing := [queue for queue in self.queues if queue not in known]:
-            raise RegistrationError(
-                f"no included processor for queue {', '.join(missing)}; "
-                f"known: {', '.join(known) or 'none'}"
-            )
-        return self.queues
 
 
 async def _end(*services: asyncio.Task[None]) -> None:

@@ -16,7 +16,7 @@ import msgspec
 from pgqueue.backoff import Backoff
 from pgqueue.errors import ConfigError, Rejected
 from pgqueue.events import AttemptEnded, AttemptStarted
-from pgqueue.outcome import Dead, Failure, Outcome, Release
+from pgqueue.outcome import Dead, Failure, Outcome, Reason, Release
 from pgqueue.policy import Limits, Policy
 from pgqueue.processor import Address, Processor
 from pgqueue.seam import Delivery, Lease
@@ -43,6 +43,7 @@ class Attempt:
     completed: bool = False
     abandoned: bool = False
     task: asyncio.Task[None] | None = None
+    answer: Any = None
     stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -70,6 +71,14 @@ class Attempt:
         if self.task is not None:
             self.task.print_stack(file=written)
         return written.getvalue()
+
+
+def claimed(registry: Mapping[Address, Processor], delivery: Delivery) -> Attempt:
+    """Return the attempt of a delivery; a dead letter's address has the name that people use."""
+    processor = wanted(registry, delivery)
+    if delivery.dead is not None and processor is not None:
+        delivery = delivery._replace(queue=processor.known_as)
+    return Attempt(delivery, processor)
 
 
 def interruption_of(error: BaseException) -> str | None:
@@ -107,11 +116,12 @@ def refusal(attempt: Attempt, limits: Limits) -> Outcome | None:
     delivery = attempt.delivery
     if delivery.expired:
         failure = Failure("expired: expires_at passed before the attempt started")
-        return Dead("expired", failure, counted=False)
+        return Dead("expired", failure, counted=False, kept=limits.keeps)
     if delivery.attempt > limits.attempts:
-        return Dead("lost" if delivery.lost else "exhausted", counted=False)
+        reason: Reason = "lost" if delivery.lost else "exhausted"
+        return Dead(reason, counted=False, kept=limits.keeps)
     if attempt.processor is None:
-        return _unwanted(delivery)
+        return _unwanted(delivery, limits)
     return None
 
 
@@ -136,12 +146,12 @@ def ended(attempt: Attempt, outcome: Outcome | None, seconds: float) -> AttemptE
     )
 
 
-def _unwanted(delivery: Delivery) -> Outcome:
+def _unwanted(delivery: Delivery, limits: Limits) -> Outcome:
     missing = f"no worker has a processor for {delivery.queue}, name {delivery.name or '(none)'}"
     waited = delivery.unwanted or 0.0
     if waited > _GIVEN_UP_AFTER:
         failure = Failure(f"{missing}, for a day; deploy one and redrive")
-        return Dead("rejected", failure, counted=False)
+        return Dead("rejected", failure, counted=False, kept=limits.keeps)
     seconds = min(max(waited / 2, _FIRST_WAIT), _LONGEST_WAIT)
     return Release(timedelta(seconds=seconds), Failure(f"{missing}; it waits for one"))
 

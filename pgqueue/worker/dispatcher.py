@@ -15,6 +15,7 @@ from pgqueue.policy import Limits
 from pgqueue.processor import Processor
 from pgqueue.seam import Delivery
 from pgqueue.worker import journal
+from pgqueue.worker.answers import without_answer
 from pgqueue.worker.executors import Executors
 
 # A transaction that lost against another one is tried again at once, with nothing written.
@@ -47,8 +48,8 @@ class Dispatcher:
 
     async def dispatch(
         self, delivery: Delivery, processor: Processor, limits: Limits, lent: Lent
-    ) -> None:
-        """Run a job's handler to its end."""
+    ) -> Any:
+        """Run a job's handler to its end, and return what it returned."""
         envelope = unseal(delivery.envelope)
         try:
             payload = processor.codec.decode(envelope.payload)
@@ -65,28 +66,36 @@ class Dispatcher:
             carrier=envelope.carrier,
             lent=lent,
             topic=delivery.name if processor.topic else None,
+            dead=delivery.dead,
         )
         enter_job(job)
         # Before the middleware: to those that watch for errors, Skipped would look like one.
         if processor.condition is not None:
             await _check(processor, payload)
-        call: Call = partial(self._run, job, processor)
+        answers: list[Any] = []
+        call: Call = partial(self._run, job, processor, answers)
         for one in reversed(self._middleware):
             call = partial(one, job, call)
         await call()
+        return answers[-1] if answers else None
 
-    async def _run(self, job: Job[Any], processor: Processor) -> None:
-        run = partial(self._executors.run, processor, processor.resolve(), job)
-        call: Call = partial(self._attempt, run, job, processor)
+    async def _run(self, job: Job[Any], processor: Processor, answers: list[Any]) -> None:
+        handler = without_answer(processor.resolve(), processor)
+        run = partial(self._executors.run, processor, handler, job)
+        call: Call = partial(self._attempt, run, job, processor, answers)
         for make in reversed(self._context):
             call = partial(_surrounded, make, job, call)
         await call()
 
     async def _attempt(
-        self, run: Callable[..., Awaitable[None]], job: Job[Any], processor: Processor
+        self,
+        run: Callable[..., Awaitable[Any]],
+        job: Job[Any],
+        processor: Processor,
+        answers: list[Any],
     ) -> None:
         if not processor.transactional:
-            await run()
+            answers.append(await run())
             return
         for _ in range(_TRIES - 1):
             try:

@@ -203,6 +203,11 @@ def swept(job: Swept) -> None:
     )
 
 
+def unswept(error: BackendError) -> None:
+    """Say that the database refused to let expired jobs be buried."""
+    worker.error("expired jobs could not be buried, and are tried again: %s", error)
+
+
 def odd_condition(processor: Processor, answer: object) -> None:
     """Say that a condition gave neither True nor False."""
     jobs.warning(

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import Any, Protocol
@@ -20,14 +21,15 @@ from pgqueue.processor import Address, Processor
 from pgqueue.seam import Delivery, JobSource, Lease, Settlement
 from pgqueue.worker import journal
 from pgqueue.worker.announce import announce
+from pgqueue.worker.answers import answered
 from pgqueue.worker.attempt import (
     Attempt,
     Interruption,
+    claimed,
     ended,
     limits_of,
     refusal,
     started,
-    wanted,
 )
 from pgqueue.worker.dispatcher import Dispatcher, Skipped
 from pgqueue.worker.loan import Loan
@@ -76,7 +78,7 @@ class Runner:
 
     def start(self, delivery: Delivery) -> None:
         """Run a claimed job in a task of its own, which inherits nobody's context."""
-        attempt = Attempt(delivery, wanted(self._registry, delivery))
+        attempt = claimed(self._registry, delivery)
         self._slots.take(attempt.processor)
         if earlier := self._running.get(delivery.id):
             self._interrupt(earlier, "lost")
@@ -128,7 +130,7 @@ class Runner:
             limits = limits_of(attempt, limits)
             outcome = refusal(attempt, limits)
             if outcome is None:
-                await self._handle(attempt, limits)
+                attempt.answer = await self._handle(attempt, limits)
         # Not Exception: SystemExit and its like, raised by a handler, must end this attempt
         # alone, and not the loop with every other job in it.
         except BaseException as raised:
@@ -148,7 +150,7 @@ class Runner:
         announce(self._listeners, ended(attempt, outcome, seconds))
         self._settle(attempt, outcome)
 
-    async def _handle(self, attempt: Attempt, limits: Limits) -> None:
+    async def _handle(self, attempt: Attempt, limits: Limits) -> Any:
         delivery, processor = attempt.delivery, attempt.processor
         assert processor is not None
         journal.begun(delivery)
@@ -161,7 +163,7 @@ class Runner:
             limits.timeout.total_seconds(), self._interrupt, attempt, "timeout"
         )
         try:
-            await work
+            return await work
         finally:
             alarm.cancel()
 
@@ -202,7 +204,7 @@ class Runner:
         if attempt.completed:
             if error is not None:
                 journal.raised_after_completion(attempt.delivery, error)
-            return Done()
+            return answered(attempt)
         if isinstance(error, Undecided):
             journal.undecided(attempt.delivery, error)
             return None
@@ -211,6 +213,8 @@ class Runner:
             return None
         if isinstance(error, Skipped):
             return Done(skipped=True)
+        if error is None:
+            return answered(attempt)
         if isinstance(error, asyncio.CancelledError):
             if attempt.interruption == "shutdown":
                 return Release()
@@ -222,10 +226,9 @@ class Runner:
         except BaseException as raised:  # the application's own backoff must not cost the job
             if attempt.processor is not None:
                 journal.backoff_failed(attempt.processor, raised)
-            default = Limits(
-                attempts=limits.attempts, backoff=DEFAULT_BACKOFF, timeout=limits.timeout
+            return judge(
+                error, replace(limits, backoff=DEFAULT_BACKOFF), attempt=number, chance=chance
             )
-            return judge(error, default, attempt=number, chance=chance)
 
     def _settle(self, attempt: Attempt, outcome: Outcome | None) -> None:
         if attempt.completed or outcome is None:
