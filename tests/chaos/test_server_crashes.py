@@ -27,21 +27,25 @@ def push(server: DevServer, *jobs: int) -> None:
         Postgres(server.dsn).push_many(GATED, jobs, on=conn)
 
 
+async def asleep(server: DevServer) -> None:
+    """Wait until one worker holds the doorbell."""
+    with psycopg.connect(server.dsn, autocommit=True) as conn:
+        await eventually(lambda: one(conn, SLEEPING), 1)
+
+
 async def test_a_worker_that_sleeps_wakes_up_on_the_server_that_is_back(
     primary: DevServer, crew: Workers, ledger: Ledger
 ) -> None:
     """M22, K12, P8: it hears the bell again, and ends in good order."""
     worker = await crew.serving(dsn=primary.dsn)
     for number in (1, 2):
-        with psycopg.connect(primary.dsn, autocommit=True) as conn:
-            await eventually(lambda conn=conn: one(conn, SLEEPING), 1)  # type: ignore[misc]
+        await asleep(primary)
         primary.crash()
         primary.start()
         with psycopg.connect(primary.dsn) as conn:
             Postgres(primary.dsn).push(QUICK, 0, on=conn)
         await ledger.until("end", number)
-    with psycopg.connect(primary.dsn, autocommit=True) as conn:
-        await eventually(lambda: one(conn, SLEEPING), 1)
+    await asleep(primary)
     assert await worker.stopped() == 0
     assert "Traceback" not in worker.printed
 

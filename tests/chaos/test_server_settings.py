@@ -115,7 +115,8 @@ async def test_a_column_is_added_under_prepared_statements(
         for number in range(3):
             await pushing.more(ledger, 40)
             for table in ("jobs", "scheduled_jobs", "dead_jobs"):
-                conn.execute(f"alter table pgqueue.{table} add column later_{number} int")
+                add = f"alter table pgqueue.{table} add column later_{number} int"
+                conn.execute(add.encode())
         await pushing.more(ledger, 40)
     await settled(dsn)
     assert await worker.stopped() == 0
@@ -137,12 +138,11 @@ async def test_a_plan_of_a_handler_that_a_migration_broke_costs_one_attempt(
         async with job.connection() as mine:
             await mine.execute("select * from own where id = %s", [job.payload], prepare=True)
 
-    async with Postgres(dsn, pool_size=1) as pg:
-        async with running(Worker(pg, include=[processors])):
-            await pg.push("reads", 1)
-            await eventually(lambda: attempts, [1])
-            await drained(conn)
-            conn.execute("alter table own add column other int")
-            await pg.push("reads", 2)
-            await eventually(lambda: attempts, [1, 1, 2])
-            await drained(conn)
+    async with Postgres(dsn, pool_size=1) as pg, running(Worker(pg, include=[processors])):
+        await pg.push("reads", 1)
+        await eventually(lambda: attempts, [1])
+        await drained(conn)
+        conn.execute("alter table own add column other int")
+        await pg.push("reads", 2)
+        await eventually(lambda: attempts, [1, 1, 2])
+        await drained(conn)

@@ -1,0 +1,102 @@
+"""The server's disk is full: workers say so, wait, and write their outcomes when there is room."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pgqueue import Postgres, Unavailable
+from pgqueue.devserver import DevServer, account
+from tests.chaos.apps.ordinary import FAILING, QUICK
+from tests.chaos.ledger import Ledger
+from tests.chaos.load import LONG, settled
+from tests.chaos.workers import Workers
+from tests.places import open_to_all
+from tests.worker.running import Connection, one
+
+MIB = 24
+FILL = "insert into filler select repeat('x', 7000) from generate_series(1, 100)"
+
+
+@pytest.fixture
+def small() -> Iterator[Path]:
+    """A folder on a disk of its own, with little room."""
+    with open_to_all() as folder:
+        mounted = folder / "small"
+        mounted.mkdir()
+        size = f"size={MIB}m,uid={account.owner()},mode=700"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", mounted], check=True)
+        try:
+            yield mounted
+        finally:
+            subprocess.run(["umount", "--lazy", mounted], check=True)
+
+
+@pytest.fixture
+def conn(primary: DevServer) -> Iterator[Connection]:
+    """An autocommit connection to the server."""
+    with psycopg.connect(primary.dsn, autocommit=True) as connection:
+        yield connection
+
+
+def endlessly(do: Callable[[], object]) -> None:
+    """Do something until it raises."""
+    while True:
+        do()
+
+
+def fill(conn: Connection, folder: Path, *tables: str) -> None:
+    """Put tables on the small disk, and leave no page for them."""
+    conn.execute(f"create tablespace small location '{folder}'".encode())
+    for table in tables:
+        conn.execute(f"alter table pgqueue.{table} set tablespace small".encode())
+    conn.execute("create table filler (text text) tablespace small")
+    conn.execute("alter table filler alter text set storage plain")
+    for statement in (FILL, "insert into filler values ('x')"):
+        with pytest.raises(psycopg.errors.DiskFull):
+            endlessly(partial(conn.execute, statement.encode()))
+    assert os.statvfs(folder).f_bavail == 0
+
+
+async def test_outcomes_wait_for_room_and_are_not_lost(
+    primary: DevServer, conn: Connection, small: Path, crew: Workers, ledger: Ledger
+) -> None:
+    """M35, P1, P8: each retry is written once there is room; other jobs go on in the meantime."""
+    fill(conn, small, "scheduled_jobs")
+    pg = Postgres(primary.dsn)
+    failing = pg.push(FAILING, 0, on=conn)
+    worker = await crew.serving(dsn=primary.dsn, **LONG)
+    await worker.prints("Settler lost the database and tries again: DiskFull 53100")
+    with pytest.raises(Unavailable, match="DiskFull 53100: could not extend file"):
+        pg.push(QUICK, 0, on=conn, delay="1s")
+    assert ledger.attempts() == {failing: [1]}
+    conn.execute("drop table filler")
+    await settled(primary.dsn)
+    assert ledger.attempts() == {failing: [1, 2, 3]}
+    assert one(conn, "select array_agg(id) from pgqueue.dead_jobs") == [failing]
+    assert await worker.stopped() == 0
+
+
+async def test_a_worker_claims_nothing_for_lack_of_room_and_then_all(
+    primary: DevServer, conn: Connection, small: Path, crew: Workers, ledger: Ledger
+) -> None:
+    """M35, P1, P8: of jobs whose pages are full."""
+    pg = Postgres(primary.dsn)
+    conn.execute("alter table pgqueue.jobs set (fillfactor = 100)")
+    jobs = pg.push_many(QUICK, range(300), on=conn)
+    fill(conn, small, "jobs")
+    worker = await crew.serving(dsn=primary.dsn, **LONG)
+    await worker.prints("Fetcher lost the database and tries again: DiskFull 53100")
+    with pytest.raises(Unavailable, match="DiskFull"):
+        endlessly(lambda: pg.push(QUICK, 0, on=conn))
+    conn.execute("drop table filler")
+    await settled(primary.dsn)
+    assert set(jobs) <= set(ledger.runs())
+    assert set(ledger.runs().values()) == {1}
+    assert await worker.stopped() == 0
