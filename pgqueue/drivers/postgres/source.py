@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
@@ -16,14 +16,14 @@ from pgqueue.config import Config
 from pgqueue.drivers.postgres import chores, connect, schema
 from pgqueue.drivers.postgres.alarm import Alarm
 from pgqueue.drivers.postgres.deadclaims import DeadClaims, live, parts
-from pgqueue.drivers.postgres.deadline import deadline_in_thread, patience
+from pgqueue.drivers.postgres.deadline import patience
 from pgqueue.drivers.postgres.doorbell import Doorbell
 from pgqueue.drivers.postgres.effects import Effects
 from pgqueue.drivers.postgres.failures import translated
 from pgqueue.drivers.postgres.lanes import PRIORITIES, Lanes, Sweep
+from pgqueue.drivers.postgres.lone import Lone
 from pgqueue.drivers.postgres.pools import Pool
 from pgqueue.drivers.postgres.recall import Recall, unanswered
-from pgqueue.drivers.postgres.session import begin_ours_in_thread, read_committed_in_thread
 from pgqueue.drivers.postgres.settle import leased, settle
 from pgqueue.drivers.postgres.statement import load, run
 from pgqueue.outcome import Release, Retry
@@ -194,12 +194,11 @@ class Source:
     @contextmanager
     def extender(self) -> Iterator[Extend]:
         """Give what prolongs leases, on a blocking connection of its own."""
-        with translated(), psycopg.connect(self._conninfo, autocommit=True) as conn:
-            begin_ours_in_thread(conn)
+        with translated(), closing(Lone(self._conninfo, self._patience)) as line:
 
             def extend(leases: Sequence[Lease], lease: timedelta) -> Mapping[int, bool]:
                 held: dict[int, bool] = {}
-                with deadline_in_thread(conn, self._patience), read_committed_in_thread(conn):
+                with line.connection() as conn:
                     for dead, statement in self._extending.items():
                         if some := [one for one in leases if one.dead == dead]:
                             held |= run(conn, statement, leased(some) | {"lease": lease})
