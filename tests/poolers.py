@@ -63,7 +63,7 @@ def _settings(server_dsn: str, port: int, mode: str, settings: Mapping[str, str]
         "max_client_conn": "1000",
         "default_pool_size": "20",
         "server_login_retry": "1",
-    } | settings
+    } | dict(settings)
     lines = ["[databases]", f"* = {' '.join(parts)}", "[pgbouncer]"]
     return "\n".join([*lines, *(f"{name} = {value}" for name, value in chosen.items()), ""])
 
