@@ -10,7 +10,7 @@ from pgqueue.durations import Duration
 from pgqueue.errors import ConfigError, RegistrationError
 from pgqueue.host import Handler
 from pgqueue.job import Job
-from pgqueue.policy import Policy
+from pgqueue.policy import Errors, Policy
 from pgqueue.queue import DeadQueue, Queue, checked_name, dead_letter_name
 
 T = TypeVar("T")
@@ -54,6 +54,9 @@ class SubscriberOptions(TypedDict, total=False):
     retries: int | None
     backoff: Delays | None
     timeout: Duration | None
+    retry_on: Errors | None
+    fail_on: Errors | None
+    retry_until: Duration | None
     condition: Condition | None
     transactional: bool
     aliases: Sequence[str]
@@ -97,6 +100,9 @@ def declared(
             retries=options.get("retries"),
             backoff=options.get("backoff"),
             timeout=options.get("timeout"),
+            retry_on=options.get("retry_on"),
+            fail_on=options.get("fail_on"),
+            retry_until=options.get("retry_until"),
         ),
         "concurrency": concurrency,
         "condition": options.get("condition"),
@@ -152,6 +158,10 @@ def _of_dead(lane: DeadQueue[Any], options: SubscriberOptions, success: str) -> 
         raise ConfigError(f"{where}: dead_success is {success!r:.40}; give keep or discard")
     if options.get("dead_letter") is not None:
         raise ConfigError(f"{where}: dead letters have no dead letters; leave out dead_letter")
+    if options.get("retry_until") is not None:
+        raise ConfigError(
+            f"{where}: retry_until counts from the push, long before a death; give attempts"
+        )
     discards = success == "discard"
     if discards and options.get("transactional"):
         raise ConfigError(

@@ -9,12 +9,14 @@ from types import TracebackType
 from typing import Literal
 
 from pgqueue.answer import Discard, Redrive
-from pgqueue.errors import Abort, Rejected, RetryAfter, Snooze
+from pgqueue.errors import Abort, Rejected, RetryAfter, Snooze, Verdict
 from pgqueue.policy import Limits
 
 Reason = Literal["exhausted", "expired", "lost", "rejected", "aborted"]
 
 _CAP = 16 * 1024
+# A snooze is no failure, but so many in a row are one: nothing waits for ever unnoticed.
+MAX_SNOOZES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,9 @@ class Failure:
     def of(cls, error: BaseException) -> Failure:
         """Describe an exception, capped at 16 KiB each, without any local variable."""
         try:
-            text = f"{type(error).__name__}: {error}".removesuffix(": ")
+            text = f"{_name(type(error))}: {error}".removesuffix(": ")
         except BaseException:  # an exception whose str() raises must not cost the job
-            text = f"{type(error).__name__} (its message cannot be shown)"
+            text = f"{_name(type(error))} (its message cannot be shown)"
         try:
             lines = "".join(traceback.format_exception(type(error), error, _handlers_part(error)))
         except BaseException:
@@ -104,26 +106,43 @@ class DeadLetter:
     redrives: int = 0
 
 
-def judge(error: BaseException | None, limits: Limits, *, attempt: int, chance: float) -> Outcome:
+def judge(
+    error: BaseException | None,
+    limits: Limits,
+    *,
+    attempt: int,
+    chance: float,
+    age: float = 0.0,
+    snoozes: int = 0,
+) -> Outcome:
     """Decide what becomes of an attempt that ended with `error`, or with none.
 
-    `chance` in [0, 1) is the jitter's dice, thrown by the caller.
+    `chance` in [0, 1) is the jitter's dice, thrown by the caller. The job was pushed `age` seconds
+    ago, and has been snoozed `snoozes` times in a row.
     """
+    over = limits.over_since(age)
     match error:
         case None:
             return Done()
-        case Snooze(delay=delay):
+        case Snooze(delay=delay) if snoozes < MAX_SNOOZES and not over:
             return Release(delay)
         case Rejected():
             return Dead("rejected", Failure.of(error), counted=False, kept=limits.keeps)
         case Abort():
             return Dead("aborted", Failure.of(error), kept=limits.keeps)
-        case _ if attempt >= limits.attempts:
+        case _ if not isinstance(error, Verdict) and not limits.retries(error):
+            return Dead("aborted", Failure.of(error), kept=limits.keeps)
+        case _ if over or attempt >= limits.attempts:
             return Dead("exhausted", Failure.of(error), kept=limits.keeps)
-        case RetryAfter(delay=delay):
+        case RetryAfter(delay=delay) | Snooze(delay=delay):
             return Retry(delay, Failure.of(error))
         case _:
             return Retry(limits.wait(attempt, chance), Failure.of(error))
+
+
+def _name(kind: type[BaseException]) -> str:
+    # Not kind.__name__, which is its metaclass's to answer.
+    return str(type.__dict__["__name__"].__get__(kind))
 
 
 def _handlers_part(error: BaseException) -> TracebackType | None:

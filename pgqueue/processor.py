@@ -104,13 +104,15 @@ class Processors:
         """Register a handler for a queue's jobs, or for its dead letters; of one `name`, or all.
 
         The handler takes the payload, or a `Job[T]`; `async def` runs on the event loop, a
-        plain `def` on a thread. At most `concurrency` of its attempts run at once in one
-        worker. `attempts` counts runs in all, `retries` those after the first. `aliases` are
-        names that it had before. A `condition` that answers False completes a job unrun. With
-        `transactional` the handler's writes on `job.connection()` commit with its completion.
-        With `run="process"` it runs in a process of its own, which is replaced after `recycle`
-        jobs. `dead_letter` names the address of the queue's dead letters. `dead_success="discard"`
-        deletes a dead letter when its handler returns None, and has not redriven it.
+        plain `def` on a thread, and with `run="process"` either in a process of its own, which is
+        replaced after `recycle` jobs. At most `concurrency` of its attempts run at once in one
+        worker. `attempts` counts runs in all, `retries` those after the first; `retry_until` is
+        a time after the push. What is not of `retry_on`, or is of `fail_on`, is not retried.
+        `aliases` are names that it had before. A `condition` that answers False completes a job
+        unrun. With `transactional` the handler's writes on `job.connection()` commit with its
+        completion. `dead_letter` names the address of the queue's dead letters.
+        `dead_success="discard"` deletes a dead letter when its handler returns None, and has not
+        redriven it.
         """
         lane: Queue[Any] | DeadQueue[Any] = named(queue) if isinstance(queue, str) else queue
         refuse_unknown(options, Options, f"process({lane.name!r})")

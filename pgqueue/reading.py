@@ -26,7 +26,7 @@ _TRUTHS: Final = {"true": True, "1": True, "yes": True, "on": True} | {
     "no": False,
     "off": False,
 }
-_POLICY: Final = ("attempts", "retries", "backoff", "timeout", "dead_letters")
+_POLICY: Final = ("attempts", "retries", "backoff", "timeout", "dead_letters", "retry_until")
 
 
 def dsn(value: object) -> str | None:

@@ -104,8 +104,9 @@ class Delivery(NamedTuple):
 
     `backoff` is JSON text and `timeout` seconds, as the push chose them. `expired`: its time
     to start has passed. `lost`: an earlier attempt's lease lapsed. `unwanted`: for so many
-    seconds no worker had a processor for it. `dead` makes it a dead letter: then `queue` is its
-    address, and the attempts are those of its processor.
+    seconds no worker had a processor for it. It was pushed `age` seconds before the claim, by the
+    storage's clock, and snoozed `snoozes` times since it last failed. `dead` makes it a dead
+    letter: then `queue` is its address, and the attempts are those of its processor.
     """
 
     id: int
@@ -123,6 +124,8 @@ class Delivery(NamedTuple):
     expired: bool
     lost: bool
     unwanted: float | None = None
+    age: float = 0.0
+    snoozes: int = 0
     dead: DeadLetter | None = None
 
     @property

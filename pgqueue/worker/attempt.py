@@ -120,6 +120,8 @@ def refusal(attempt: Attempt, limits: Limits) -> Outcome | None:
     if delivery.attempt > limits.attempts:
         reason: Reason = "lost" if delivery.lost else "exhausted"
         return Dead(reason, counted=False, kept=limits.keeps)
+    if delivery.lost and limits.over_since(delivery.age):
+        return Dead("lost", counted=False, kept=limits.keeps)
     if attempt.processor is None:
         return _unwanted(delivery, limits)
     return None

@@ -36,6 +36,8 @@ from pgqueue.worker.loan import Loan
 from pgqueue.worker.slots import Slots
 from pgqueue.worker.stuck import Stuck
 
+_HOSTILE = "the handler raised an exception that cannot be looked at"
+
 
 class Sink(Protocol):
     """Who writes outcomes."""
@@ -141,7 +143,10 @@ class Runner:
             self._slots.give(attempt.processor)
             return
         if outcome is None:
-            outcome = self._outcome(attempt, error, limits)
+            try:
+                outcome = self._outcome(attempt, error, limits)
+            except BaseException:  # what was raised runs code even when it is looked at
+                outcome = self._outcome(attempt, RuntimeError(_HOSTILE), limits)
         self._conclude(attempt, outcome)
 
     def _conclude(self, attempt: Attempt, outcome: Outcome | None) -> None:
@@ -220,15 +225,24 @@ class Runner:
                 return Release()
             if attempt.interruption == "timeout" and limits.timeout is not None:
                 error = _late(limits)
-        number, chance = attempt.delivery.attempt, random.random()
+        return self._judged(attempt, error, limits)
+
+    def _judged(self, attempt: Attempt, error: BaseException | None, limits: Limits) -> Outcome:
+        delivery = attempt.delivery
+        judged = partial(
+            judge,
+            error,
+            attempt=delivery.attempt,
+            chance=random.random(),
+            age=delivery.age + monotonic() - attempt.begun,
+            snoozes=delivery.snoozes,
+        )
         try:
-            return judge(error, limits, attempt=number, chance=chance)
+            return judged(limits)
         except BaseException as raised:  # the application's own backoff must not cost the job
             if attempt.processor is not None:
                 journal.backoff_failed(attempt.processor, raised)
-            return judge(
-                error, replace(limits, backoff=DEFAULT_BACKOFF), attempt=number, chance=chance
-            )
+            return judged(replace(limits, backoff=DEFAULT_BACKOFF))
 
     def _settle(self, attempt: Attempt, outcome: Outcome | None) -> None:
         if attempt.completed or outcome is None:

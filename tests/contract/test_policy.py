@@ -57,6 +57,11 @@ def test_tries_with_an_exponential_backoff_die_after_the_last_of_them() -> None:
     [
         ({"attempts": 0}, r"^attempts is 0; give a whole number, 1 to 32767"),
         ({"attempts": -1}, "^attempts is -1; "),
+        ({"retry_on": ()}, r"^retry_on is \(\); give types of exceptions"),
+        ({"retry_on": "ValueError"}, "^retry_on is 'ValueError'; "),
+        ({"fail_on": int}, "^fail_on is <class 'int'>; "),
+        ({"fail_on": [ValueError, 5]}, "^fail_on is .*; give types"),
+        ({"retry_until": "0s"}, "^retry_until"),
         ({"attempts": MAX_ATTEMPTS + 1}, "^attempts is 32768; "),
         ({"attempts": 2.5}, r"^attempts is 2\.5; "),
         ({"attempts": True}, "^attempts is True; "),

@@ -20,7 +20,7 @@ from pgqueue import (
     Worker,
     fixed,
 )
-from tests.worker.running import running, soon
+from tests.worker.running import eventually, running, soon
 
 QUICK: dict[str, Any] = {
     "env": False,
@@ -129,6 +129,7 @@ async def test_a_transaction_completes_the_job_without_a_database(
         await memory.push("b", 1)
         await memory.push("a", 1)
         assert await soon(asked.get()) == "a"
+        await eventually(lambda: repr(memory), "Memory(0 jobs, 0 dead)")
         await memory.push("c", 1)
         assert await soon(asked.get()) is None
         assert "0 jobs" in await soon(asked.get())

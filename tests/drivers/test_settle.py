@@ -104,8 +104,11 @@ async def test_a_released_job_is_claimable_at_once_and_uncounted(
 async def test_a_snoozed_job_waits_uncounted(conn: Connection, aconn: Async) -> None:
     delivery = held(conn)
     await settle(aconn, [Settlement(delivery.lease, Release(timedelta(minutes=5)))])
-    row = conn.execute("select id, attempt, failures from pgqueue.scheduled_jobs").fetchone()
-    assert row == (delivery.id, 0, None)
+    row = conn.execute(
+        "select id, attempt, jsonb_path_query_array(failures, '$[*].snoozes')"
+        " from pgqueue.scheduled_jobs"
+    ).fetchone()
+    assert row == (delivery.id, 0, [1])
 
 
 async def test_a_buried_job_keeps_its_id_envelope_and_failures(

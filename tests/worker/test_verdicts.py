@@ -36,7 +36,7 @@ async def test_a_snooze_spends_no_attempt_and_is_no_failure(
 async def test_a_snoozed_job_waits_in_its_row(
     pg: Postgres, processors: Processors, conn: Connection
 ) -> None:
-    """It is scheduled, uncounted, and keeps no failure."""
+    """It is scheduled, uncounted, and what it keeps is a count of its snoozes."""
 
     @processors.process("audio")
     async def run(payload: int) -> None:
@@ -47,7 +47,7 @@ async def test_a_snoozed_job_waits_in_its_row(
         await eventually(lambda: census(conn), {"scheduled": 1})
     wait, attempt, failures = one(conn, WAITING)
     assert 3590 < wait <= 3600
-    assert (attempt, failures) == (0, None)
+    assert (attempt, [one["snoozes"] for one in failures]) == (0, [1])
 
 
 async def test_retry_after_is_a_failure_with_the_handlers_own_delay(
@@ -171,3 +171,104 @@ async def test_a_retried_job_is_one_job_all_its_life(
         await drained(conn)
     assert sorted(ran) == [(job, attempt) for job in ids for attempt in (1, 2, 3)]
     assert census(conn) == {}
+
+
+async def test_exceptions_are_retried_or_not_as_their_processor_says(
+    pg: Postgres, processors: Processors, conn: Connection
+) -> None:
+    """B26, A10: `retry_on` and `fail_on` make the first failure the last, with its reason."""
+    ran: list[str] = []
+
+    @processors.process("only", retry_on=ConnectionError, retries=1)
+    async def only(payload: str) -> None:
+        ran.append(payload)
+        raise ConnectionResetError if payload == "passing" else KeyError(payload)
+
+    @processors.process("never", fail_on=(KeyError,), retries=1)
+    def never(payload: str) -> None:
+        ran.append(payload)
+        raise KeyError(payload)
+
+    pg.push_many("only", ["passing", "lasting"], on=conn)
+    pg.push("never", "fatal", on=conn)
+    async with running(Worker(pg, include=[processors])):
+        await eventually(lambda: census(conn), {"dead": 3})
+    assert sorted(ran) == ["fatal", "lasting", "passing", "passing"]
+    found = conn.execute(
+        "select envelope ->> 'payload', reason, attempt from pgqueue.dead_jobs order by 1"
+    )
+    assert found.fetchall() == [
+        ("fatal", "aborted", 1), ("lasting", "aborted", 1), ("passing", "exhausted", 2)
+    ]  # fmt: skip
+
+
+async def test_a_job_is_retried_until_its_time_and_not_longer(
+    pg: Postgres, processors: Processors, conn: Connection
+) -> None:
+    """E12, P9: more often than attempts allow, until the database says that the time is over."""
+    ran: list[int] = []
+    enough = asyncio.Event()
+
+    @processors.process("audio", retry_until="1h")
+    async def run(job: Job[int]) -> None:
+        ran.append(job.attempt)
+        if len(ran) > 7:
+            enough.set()
+        raise ValueError
+
+    pg.push("audio", 1, on=conn)
+    async with running(Worker(pg, include=[processors])):
+        await soon(enough.wait())
+    for table in ("jobs", "scheduled_jobs"):
+        conn.execute(f"update pgqueue.{table} set pushed_at = now() - interval '1 h'".encode())
+    before = len(ran)
+    async with running(Worker(pg, include=[processors])):
+        await eventually(lambda: census(conn), {"dead": 1})
+    assert ran == list(range(1, before + 2))
+    assert one(conn, "select reason, attempt from pgqueue.dead_jobs") == ("exhausted", before + 1)
+
+
+async def test_a_job_that_kills_its_workers_has_only_so_much_time_as_well(
+    pg: Postgres, processors: Processors, conn: Connection
+) -> None:
+    """P7, A26: without a bound on attempts, a lapsed lease after its time is its end."""
+
+    @processors.process("audio", retry_until="1h")
+    async def run(payload: int) -> None:
+        raise AssertionError("its time is over")
+
+    pg.push("audio", 1, on=conn)
+    conn.execute(
+        "update pgqueue.jobs set pushed_at = now() - interval '2 h', lease = 5, attempt = 40,"
+        " worker = 'gone', visible_at = now() - interval '1 s'"
+    )
+    async with running(Worker(pg, include=[processors])):
+        await eventually(lambda: census(conn), {"dead": 1})
+    assert one(conn, "select reason, attempt from pgqueue.dead_jobs") == ("lost", 40)
+
+
+async def test_snoozes_are_counted_in_one_place_and_not_for_ever(
+    pg: Postgres, processors: Processors, conn: Connection
+) -> None:
+    """M10, M60: a row of them is one entry; after a thousand the next is a failure."""
+    ran = 0
+
+    @processors.process("audio", retries=0)
+    async def run(payload: int) -> None:
+        nonlocal ran
+        ran += 1
+        if ran == 30:
+            conn.execute(NEARLY)
+        raise Snooze(timedelta(milliseconds=1))
+
+    pg.push("audio", 1, on=conn)
+    async with running(Worker(pg, include=[processors])):
+        await eventually(lambda: census(conn), {"dead": 1})
+    reason, attempt, failures = one(conn, "select reason, attempt, failures from pgqueue.dead_jobs")
+    assert (reason, attempt, ran) == ("exhausted", 1, 32)
+    assert [(one["error"], one.get("snoozes")) for one in failures] == [
+        ("snoozed by its handler", 1000), ("Snooze: snooze for 1ms", None)
+    ]  # fmt: skip
+
+
+NEARLY = "update pgqueue.jobs set failures = jsonb_set(failures, '{-1,snoozes}', '998')"

@@ -32,6 +32,8 @@ class _Job:
     ready: bool = False
     leased: bool = False
     unwanted_since: float | None = None
+    pushed: float = field(default_factory=monotonic)
+    snoozes: int = 0
     redrives: int = 0
     failures: list[Failure] = field(default_factory=list)
 
@@ -193,6 +195,8 @@ class Store:
             expired=job.expires_at <= now,
             lost=lapsed or job.delivery.lost,
             unwanted=None if since is None else now - since,
+            age=now - job.pushed,
+            snoozes=job.snoozes,
         )
         job.leased = True
         self._hide(job, claim.lease.total_seconds())
@@ -209,6 +213,8 @@ class Store:
             case Release(delay=delay, note=note):
                 job.delivery = delivery._replace(attempt=delivery.attempt - 1)
                 job.unwanted_since = (job.unwanted_since or monotonic()) if note else None
+                if delay is not None:
+                    job.snoozes = 0 if note else job.snoozes + 1
                 self._put(job, 0.0 if delay is None else delay.total_seconds())
             case Dead(counted=counted):
                 job.delivery = delivery._replace(attempt=delivery.attempt - (not counted))
@@ -263,7 +269,7 @@ class Store:
     def _failed(self, job: _Job, failure: Failure | None) -> None:
         if failure is not None:
             job.failures.append(failure)
-        job.unwanted_since = None
+        job.unwanted_since, job.snoozes = None, 0
         job.delivery = job.delivery._replace(lost=False)
 
     def _put(self, job: _Job, delay: float) -> None:

@@ -58,7 +58,14 @@ class Outcomes:
             assert await settle(source, first, Release(SHORT))
             [second] = await soon(source)
             assert monotonic() - released >= SHORT.total_seconds()
-        assert (second.id, second.attempt, second.unwanted) == (pushed, 1, None)
+            assert (second.id, second.attempt, second.unwanted) == (pushed, 1, None)
+            assert (first.snoozes, second.snoozes) == (0, 1)
+            assert second.age - first.age > SHORT.total_seconds() - 0.001
+            await settle(source, second, Release(SHORT))
+            [third] = await soon(source)
+            await settle(source, third, Retry(SHORT, Failure("ValueError")))
+            [fourth] = await soon(source)
+        assert (third.snoozes, fourth.snoozes) == (2, 0)
 
     async def test_a_job_that_nobody_wants_tells_for_how_long(self, driver: Both) -> None:
         await driver.push_json(QUEUE, 1)

@@ -42,4 +42,8 @@ returning id, lease, queue, name, priority, position, attempt, max_attempts,
   coalesce(failures -> -1 ? 'lost', false) as lost,
   case when jsonb_typeof(failures -> -1 -> 'unwanted') = 'number'
     then extract(epoch from now())::float8 - (failures -> -1 -> 'unwanted')::float8
-  end as unwanted
+  end as unwanted,
+  extract(epoch from now() - pushed_at)::float8 as age,
+  case when jsonb_typeof(failures -> -1 -> 'snoozes') = 'number'
+    then (failures -> -1 -> 'snoozes')::integer else 0
+  end as snoozes

@@ -1,6 +1,7 @@
 -- Give jobs whose lease still holds back uncounted, to run later, ring, and return their ids.
 -- A note says since when no worker has had a processor for a job: the first one of a row of them
--- stays as it is, and a handler's own snooze, which has none, ends the row.
+-- stays as it is, and a handler's own snooze, which has none, ends the row. Of a row of these the
+-- first makes an entry, and the others count in it.
 with snoozed as (
   delete from pgqueue.jobs
   where id = any (:ids::bigint[])
@@ -11,7 +12,10 @@ waiting as (
   insert into pgqueue.scheduled_jobs (id, queue, name, priority, run_at, attempt, max_attempts, backoff, timeout, envelope, failures, unique_key, pushed_at, expires_at, redrives)
   select id, queue, name, priority, now() + (:delays::interval[])[array_position(:ids::bigint[], id)], attempt - 1, max_attempts, backoff, timeout, envelope,
     case
-      when (:notes::jsonb[])[array_position(:ids::bigint[], id)] is null then failures #- '{-1,unwanted}'
+      when (:notes::jsonb[])[array_position(:ids::bigint[], id)] is null and jsonb_typeof(failures -> -1 -> 'snoozes') = 'number'
+        then jsonb_set(failures, '{-1,snoozes}', to_jsonb((failures -> -1 -> 'snoozes')::integer + 1))
+      when (:notes::jsonb[])[array_position(:ids::bigint[], id)] is null
+        then pgqueue.append_failure(failures #- '{-1,unwanted}', jsonb_build_object('error', 'snoozed by its handler', 'at', now(), 'snoozes', 1))
       when failures -> -1 ? 'unwanted' then failures
       else pgqueue.append_failure(failures, (:notes::jsonb[])[array_position(:ids::bigint[], id)] || jsonb_build_object('at', now(), 'unwanted', extract(epoch from now())))
     end,
