@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Protocol
 
 from pgqueue.drivers.postgres.failures import translate_others
@@ -92,6 +92,22 @@ def _atomic(on: Any) -> Any:
     return sys.modules["django.db.transaction"].atomic(using=on.alias)
 
 
+@contextmanager
+def _psycopg2_nested(on: Any) -> Iterator[None]:
+    point = " savepoint pgqueue_push"
+    begin, undo, end = (point, f"rollback to{point}", f"release{point}")
+    if on.autocommit:
+        begin, undo, end = "begin", "rollback", "commit"
+    with on.cursor() as cursor:
+        cursor.execute(begin)
+        try:
+            yield
+        except BaseException:
+            cursor.execute(undo)
+            raise
+        cursor.execute(end)
+
+
 _SESSION: Final = Caller(_sqlalchemy, _savepoint)
 _ASYNC_SESSION: Final = Caller(_sqlalchemy_async, _savepoint, awaited=True)
 _DJANGO: Final = Caller(_cursor, _atomic)
@@ -110,7 +126,7 @@ _CALLERS: Final = {
     "asyncpg.pool.Pool": _ASYNCPG,
     "django.db.backends.base.base.BaseDatabaseWrapper": _DJANGO,
     "django.utils.connection.ConnectionProxy": _DJANGO,
-    "psycopg2.extensions.connection": Caller(_cursor, lambda on: nullcontext()),
+    "psycopg2.extensions.connection": Caller(_cursor, _psycopg2_nested),
 }
 _WITHOUT_TRANSACTION: Final = {
     "sqlalchemy.engine.base.Engine": "a connection of it: with engine.begin() as conn",
