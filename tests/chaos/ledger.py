@@ -7,7 +7,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
 
@@ -51,20 +51,19 @@ class Ledger:
     """What the workers of a test wrote down, in the order in which it happened."""
 
     folder: Path
+    _found: list[Entry] = field(default_factory=list)
+    _read: dict[Path, int] = field(default_factory=dict)
 
     def entries(self, event: str | None = None, *, pid: int | None = None) -> Sequence[Entry]:
         """What happened; a line that its process did not live to finish does not count."""
-        lines = [
-            line
-            for path in self.folder.glob("*.jsonl")
-            for line in path.read_text().splitlines(keepends=True)
-            if line.endswith("\n")
-        ]
-        found = [Entry(**json.loads(line)) for line in lines]
-        return sorted(
-            (one for one in found if event in (None, one.event) and pid in (None, one.pid)),
-            key=lambda one: one.at,
-        )
+        for path in self.folder.glob("*.jsonl"):
+            with path.open("rb") as file:
+                file.seek(self._read.get(path, 0))
+                lines, end, _ = file.read().rpartition(b"\n")
+            self._read[path] = self._read.get(path, 0) + len(lines + end)
+            self._found.extend(Entry(**json.loads(line)) for line in lines.splitlines())
+        self._found.sort(key=lambda one: one.at)
+        return [one for one in self._found if event in (None, one.event) and pid in (None, one.pid)]
 
     def runs(self) -> Counter[int]:
         """How often each job was started."""

@@ -13,6 +13,7 @@ import psycopg
 from pgqueue.drivers.postgres.settle import BURY, COMPLETE, RELEASE, RETRY, SNOOZE
 from pgqueue.drivers.postgres.source import EXTEND, PROMOTE
 from pgqueue.drivers.postgres.statement import Statement, run
+from tests.chaos.test_migrate import LOCKS
 from tests.drivers.store import claim, insert
 from tests.worker.running import Connection, one
 
@@ -101,4 +102,4 @@ def test_every_operation_with_every_other(dsn: str, conn: Connection) -> None:
     with ThreadPoolExecutor(THREADS) as threads:
         works = [threads.submit(work, dsn, seed) for seed in range(THREADS)]
     assert [one for each in works for one in each.result()] == []
-    assert one(conn, "select count(*) from pg_locks where locktype = 'advisory'") == 0
+    assert one(conn, LOCKS) == 0

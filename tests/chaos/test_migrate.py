@@ -15,7 +15,10 @@ from tests.chaos.proxy import Proxy
 from tests.cli.commands import PROGRAM
 from tests.worker.running import eventually, one, soon
 
-LOCKS = "select count(*) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
+LOCKS = """
+select count(*) from pg_locks
+where locktype = 'advisory'
+  and database = (select oid from pg_database where datname = current_database())"""
 OTHERS = """
 select count(*) from pg_stat_activity
 where datname = current_database() and pid <> pg_backend_pid()"""
