@@ -94,6 +94,7 @@ def declared(
         raise ConfigError(f"concurrency is {concurrency}; give 1 or more")
     return {
         **_of_its_kind(lane, options, dead_success),
+        "known_as": lane.name,
         "name": None if name is None else checked_name(name, "job"),
         "policy": Policy.of(
             attempts=options.get("attempts"),

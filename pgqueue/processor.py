@@ -43,12 +43,13 @@ def _unresolved() -> Handler:
 class Processor:
     """The registered handler of an address, with its policy.
 
-    `queue` is what the storage calls it: for the dead letters of a queue, `dead_of`, it may be
-    `known_as` another name. `dead_letter` is that name as it was declared, by either side.
+    `queue` is what the storage calls it; the dead letters of a queue, `dead_of`, may be `known_as`
+    something else. `dead_letter` is that name where it was declared, by either's processor.
     """
 
     label: str
     queue: str
+    known_as: str
     name: str | None
     policy: Policy
     concurrency: int | None
@@ -64,7 +65,6 @@ class Processor:
     dead_of: str | None = None
     dead_letter: str | None = None
     discards: bool = False
-    known_as: str = ""
     apart: bool = False
     recycle: int | None = None
     resolve: Callable[[], Handler] = field(default=_unresolved, repr=False)

@@ -12,7 +12,7 @@ from pgqueue.envelope import Envelope
 from pgqueue.errors import PayloadError, Rejected
 from pgqueue.payload import Codec, encode, plain
 from pgqueue.plain import Json
-from pgqueue.queue import Queue
+from pgqueue.queue import Queue, refuse_address
 from pgqueue.sealing import refuse_sealed, wrap
 from pgqueue.topic import Topic, refuse_name
 from pgqueue.tracecontext import Carrier
@@ -91,6 +91,8 @@ class Producer(Including, ABC):
 def lane(queue: Queue[T] | str, config: Config) -> Queue[T]:
     """Return the queue, of a bare name one that carries any JSON value, if it may be pushed to."""
     found = Queue(queue) if isinstance(queue, str) else queue
+    if not isinstance(found, Queue):
+        refuse_address(found)
     config.refuse_undeclared(found.name)
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import re
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar, overload
+from typing import Any, Final, Generic, NoReturn, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -78,6 +78,16 @@ def named(address: str) -> Queue[Any] | DeadQueue[Any]:
     if isinstance(address, str) and address.endswith(_DEAD):
         return Queue(address.removesuffix(_DEAD)).dead
     return Queue(address)
+
+
+def refuse_address(address: object) -> NoReturn:
+    """Raise what a push gets that was given no queue."""
+    if isinstance(address, DeadQueue):
+        raise ValueError(
+            f"push to {address.name}: it is the address of the dead letters of {address.queue}, "
+            f"where only dying jobs go; push to {address.queue}"
+        )
+    raise TypeError(f"push to {address!r:.80}: it is neither a Queue nor the name of one")
 
 
 def dead_letter_name(queue: str, name: str) -> str:

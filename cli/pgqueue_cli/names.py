@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from pgqueue import durations
 from pgqueue.errors import ConfigError
-from pgqueue.queue import checked_name, queue_name
+from pgqueue.queue import checked_name, named, queue_name
 
 
 def queues(lists: Sequence[str]) -> list[str]:
@@ -16,7 +16,13 @@ def queues(lists: Sequence[str]) -> list[str]:
     names = [name.strip() for one in lists for name in one.split(",")]
     if "" in names:
         raise ConfigError(f"--queue {','.join(lists)!r:.80} has an empty name; write a,b,c")
-    return list(dict.fromkeys(map(queue, names)))
+    return list(dict.fromkeys(map(address, names)))
+
+
+def address(name: str) -> str:
+    """Return the name if it can name a queue, or the dead letters of one."""
+    with _usage():
+        return named(name).name
 
 
 def queue(name: str) -> str:

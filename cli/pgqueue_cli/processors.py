@@ -47,7 +47,7 @@ def processors(
 def _row(one: Processor, concurrency: int, config: Config, *, included: bool) -> dict[str, Any]:
     return {
         "label": one.label,
-        "queue": one.queue,
+        "queue": one.known_as,
         "name": one.name,
         "concurrency": one.concurrency or concurrency,
         "attempts": one.policy.over(config.limits(one.queue)).attempts,
