@@ -257,6 +257,8 @@ class Worker:
         parts.runner.abandon()
         parts.settler.stop()
         await first(services.settling, within=max(deadline - monotonic(), _LAST_WORDS))
+        # What it has deleted it still has to say.
+        await first(services.sweeping, within=_LAST_WORDS)
         # Only when every outcome is written may the leases of what is left lapse.
         parts.keeper.stop()
         await first(services.keeping, within=_LAST_WORDS)
