@@ -195,4 +195,4 @@ async def test_an_attempt_may_outlast_its_lease_whatever_its_timeout(
 def test_a_lease_without_a_heartbeat_before_its_end_does_not_boot(heartbeat: str) -> None:
     """C39: the misconfiguration that would run long jobs twice is refused, naming both settings."""
     with pytest.raises(ConfigError, match=r"heartbeat \(?.*PGQUEUE_HEARTBEAT"):
-        Config(lease="60s", heartbeat=heartbeat)  # type: ignore[arg-type]
+        Config.load(env=False, lease="60s", heartbeat=heartbeat)
