@@ -22,7 +22,8 @@ MANY = """
 insert into pgqueue.dead_jobs (id, queue, name, reason, envelope, failures, pushed_at, died_at)
 select n, 'q' || n %% 5, case when n %% 7 = 0 then 'special' end,
   (array['exhausted', 'exhausted', 'lost'])[1 + n / 7 %% 3], '{"v": 1, "payload": {"to": "ada"}}',
-  jsonb_build_array(jsonb_build_object('error', 'ValueError: order ' || n)),
+  jsonb_build_array(jsonb_build_object(
+    'error', 'ValueError: order ' || n, 'traceback', repeat('frame ', %(frames)s))),
   now() - interval '90 days', now() - (%(count)s - n) * interval '10 s'
 from generate_series(1, %(count)s) n
 """
@@ -43,9 +44,9 @@ def bury(conn: Connection, number: int, queue: str = "audio", **more: Any) -> in
     return int(row[0])
 
 
-def bury_many(conn: Connection, count: int) -> None:
+def bury_many(conn: Connection, count: int, *, frames: int = 1) -> None:
     """Insert dead letters with ids from 1 on, in five queues, the last one dead just now."""
-    conn.execute(MANY, {"count": count})
+    conn.execute(MANY, {"count": count, "frames": frames})
     conn.execute("select setval('pgqueue.jobs_id_seq', %s)", (count,))
 
 

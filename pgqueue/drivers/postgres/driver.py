@@ -161,10 +161,12 @@ class Postgres(Publisher):
         return Letters(self._on, self.config.schema)
 
     @overload
-    def stats(self, *, on: Blocking) -> Stats: ...
+    def stats(self, *, on: psycopg.Connection[Any]) -> Stats: ...
     @overload
-    def stats(self, *, on: Async | None = None) -> Awaitable[Stats]: ...
-    def stats(self, *, on: Blocking | Async | None = None) -> Stats | Awaitable[Stats]:
+    def stats(self, *, on: psycopg.AsyncConnection[Any] | None = None) -> Awaitable[Stats]: ...
+    def stats(
+        self, *, on: psycopg.Connection[Any] | psycopg.AsyncConnection[Any] | None = None
+    ) -> Stats | Awaitable[Stats]:
         """Count the live jobs by queue and state, and the dead letters by queue and reason."""
         if isinstance(on, psycopg.Connection):
             return hold(on, stats(), self.config.schema)
