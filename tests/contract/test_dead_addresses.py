@@ -147,12 +147,13 @@ def test_a_redrive_goes_to_a_queue() -> None:
 def test_options_that_mean_nothing_are_refused() -> None:
     """L2, L3: a letter is parked, not dead again; a job's success is not its death."""
     processors = Processors()
+    wrong: dict[str, Any] = {"dead_success": "retry"}
     with pytest.raises(ConfigError, match="dead letters have no dead letters"):
         processors.process(ORDERS.dead, dead_letter="worse")
     with pytest.raises(ConfigError, match="for processors of dead letters"):
         processors.process(ORDERS, dead_success="discard")
     with pytest.raises(ConfigError, match="give keep or discard"):
-        processors.process(ORDERS.dead, dead_success="retry")  # type: ignore[call-overload]
+        processors.process(ORDERS.dead, **wrong)
     with pytest.raises(ConfigError, match="leave out transactional"):
         processors.process(ORDERS.dead, dead_success="discard", transactional=True)
 

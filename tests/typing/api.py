@@ -14,6 +14,8 @@ from typing import Any, TypedDict, assert_type
 import psycopg
 
 from pgqueue import (
+    DeadLetter,
+    Discard,
     Ids,
     Job,
     JobProducer,
@@ -22,12 +24,14 @@ from pgqueue import (
     Processors,
     Pushed,
     Queue,
+    Redrive,
     Sync,
     Topic,
     Unique,
     Worker,
     exponential,
 )
+from pgqueue.queue import DeadQueue
 
 
 @dataclass(frozen=True)
@@ -208,7 +212,36 @@ def with_an_option_of_another_type(job: Transcode) -> None:
     """Must be refused."""
 
 
-@processors.subscribe(SONGS, queue="index", attempts=3)
+@processors.process(AUDIO.dead, attempts=3, dead_success="discard")
+async def mourner(job: Job[Transcode]) -> Redrive | Discard | None:
+    """Handles a dead letter of the queue's type."""
+    assert_type(job.dead, DeadLetter | None)
+    return Redrive(delay="5m", queue=AUDIO) if job.attempt == 1 else Discard()
+
+
+@processors.process(AUDIO.dead, name="payload")
+def mourner_of_payload(job: Transcode) -> None:
+    """Runs on a thread."""
+
+
+@processors.process(AUDIO.dead, name="raw")
+def mourner_of_anything(job: Job[Any]) -> None:
+    """Takes what cannot be decoded, too."""
+
+
+@processors.process(AUDIO.dead, name="wrong")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+def mourner_of_another_type(job: Invoice) -> None:
+    """Must be refused."""
+
+
+def dead_addresses(pg: Postgres, conn: psycopg.Connection[Any]) -> None:
+    """A queue's dead letters have an address of its type, to which nobody pushes."""
+    assert_type(AUDIO.dead, DeadQueue[Transcode])
+    assert_type(Queue("a", Transcode, dead_letter="a.failed").dead, DeadQueue[Transcode])
+    pg.push(AUDIO.dead, SONG, on=conn)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+@processors.subscribe(SONGS, queue="index", attempts=3, dead_letter="index.failed")
 async def subscriber(job: Job[Transcode]) -> None:
     """Receives the topic's type."""
 

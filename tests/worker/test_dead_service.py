@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
+import psycopg
 import pytest
 
 from pgqueue import Abort, Job, Postgres, Processors, Queue, Worker
@@ -14,7 +16,10 @@ from tests.worker.running import SLEEPING, Connection, drained, eventually, one,
 
 
 async def test_without_a_processor_nothing_reads_the_dead(
-    pg: Postgres, processors: Processors, conn: Connection, aconn: Connection
+    pg: Postgres,
+    processors: Processors,
+    conn: Connection,
+    aconn: psycopg.AsyncConnection[Any],
 ) -> None:
     """L4: a worker of their queue goes on while their table is locked; they wait for somebody."""
     ran: asyncio.Queue[str] = asyncio.Queue()

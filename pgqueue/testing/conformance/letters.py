@@ -12,7 +12,7 @@ from pgqueue.seam import DeadLetters
 from pgqueue.testing.conformance.bench import OTHER, QUEUE, Both, opened, settle, soon
 
 
-class Mourning(Both, Protocol):
+class Keeping(Both, Protocol):
     """A driver that keeps its dead."""
 
     @property
@@ -21,7 +21,7 @@ class Mourning(Both, Protocol):
         ...
 
 
-async def bury(driver: Mourning, *queues: str) -> Sequence[int]:
+async def bury(driver: Keeping, *queues: str) -> Sequence[int]:
     """Push a job to each queue, and let it die."""
     async with opened(driver) as source:
         for queue in queues:
@@ -32,8 +32,8 @@ async def bury(driver: Mourning, *queues: str) -> Sequence[int]:
     return sorted(delivery.id for delivery in found)
 
 
-class LettersConformance:
-    """What a driver with `dead` has to show besides; the fixture `driver` gives a new one."""
+class Letters:
+    """What tools do with the dead."""
 
     async def test_the_dead_are_counted_listed_and_shown(self, driver: Any) -> None:
         """By queue, reason or all, page after page; with envelope, reason and failures."""
