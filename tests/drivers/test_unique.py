@@ -11,6 +11,7 @@ import pytest
 
 from pgqueue import ConfigError, Postgres, Processors, Unique, UnsupportedOption, Worker
 from pgqueue.drivers.memory import Memory
+from pgqueue.drivers.postgres.chores import Keys
 from pgqueue.worker.until import Until
 from tests.drivers.store import Connection, count, places
 
@@ -220,3 +221,20 @@ def test_sql_pushes_with_keys_too(conn: Connection) -> None:
         )
     with pytest.raises(psycopg.errors.CheckViolation, match="unique_keys_until"):
         conn.execute("select pgqueue.push('m', '1', unique_key => 'a', unique_until => 'never')")
+
+
+async def test_keys_that_hold_nothing_are_forgotten(
+    pg: Postgres, conn: Connection, aconn: psycopg.AsyncConnection[Any]
+) -> None:
+    """M18: what was unique a million times does not fill the disk."""
+    ids = pg.push_many("mail", range(1200), on=conn, unique=str)
+    waiting = pg.push("mail", 0, on=conn, unique="waiting", delay="1h")
+    held = pg.push("mail", 0, on=conn, unique=Unique("held", within="1h"))
+    over = pg.push("mail", 0, on=conn, unique=Unique("over", within="1h"))
+    conn.execute("update pgqueue.unique_keys set free_at = now() where job_id = %s", [over])
+    conn.execute("delete from pgqueue.jobs where id <> all (%s)", [[ids[0], over]])
+    keys = Keys()
+    assert await keys.forget(aconn, pg.config) == 1200
+    left = conn.execute("select job_id from pgqueue.unique_keys order by 1").fetchall()
+    assert left == [(ids[0],), (waiting,), (held,)]
+    assert await keys.forget(aconn, pg.config) == 0

@@ -22,8 +22,9 @@ FILES = (
 
 DROPS = (
     "drop function pgqueue.push, pgqueue.push_many, pgqueue.push_sealed, pgqueue.push_envelopes",
-    "drop function pgqueue.take_ids, pgqueue.push_unique, pgqueue.replace_waiting, pgqueue.key_holds",
-    "drop index pgqueue.unique_keys_free",
+    "drop function pgqueue.take_ids, pgqueue.push_unique",
+    "drop function pgqueue.replace_waiting, pgqueue.key_holds",
+    "comment on index pgqueue.unique_keys_job is 'Finds a job''s key when the job ends.'",
     "alter table pgqueue.unique_keys drop column until, drop column free_at",
     "comment on table pgqueue.unique_keys is 'Keys of the live jobs whose push asked to be unique: "
     "at most one job a queue and key.'",

@@ -14,6 +14,7 @@ EXPIRE = load("expire", lambda *columns: Swept(*columns[:-1]))
 
 PRUNE_OLD = load("prune_old", int)
 PRUNE_EXCESS = load("prune_excess", int)
+FORGET_KEYS = load("forget_keys", lambda looked, gone, last: (looked, gone, last))
 
 _BATCH = 500
 # What is beyond them is left to the next time: expired jobs should not wait for it.
@@ -49,3 +50,25 @@ async def prune(conn: psycopg.AsyncConnection[Any], config: Config) -> int:
             if len(gone) < _BATCH:
                 break
     return pruned
+
+
+class Keys:
+    """Forgets the keys of unique pushes that hold nothing, a page at a time and round again.
+
+    That they are there costs space alone: a push takes such a key over. So no settlement pays.
+    """
+
+    def __init__(self) -> None:
+        self._after = 0
+
+    async def forget(self, conn: psycopg.AsyncConnection[Any], config: Config) -> int:
+        """Look at a page, and at the next one while most of it was to be forgotten."""
+        forgotten = 0
+        for _ in range(_PRUNED_AT_ONCE):
+            parameters = {"after": self._after, "limit": _BATCH}
+            [(looked, gone, last)] = await run(conn, FORGET_KEYS.within(config.schema), parameters)
+            forgotten += gone
+            self._after = last if looked == _BATCH else 0
+            if looked < _BATCH or gone * 2 < looked:
+                break
+        return forgotten

@@ -65,6 +65,7 @@ class Source:
         self._lanes = Lanes()
         self._sweep = Sweep()
         self._alarm = Alarm()
+        self._keys = chores.Keys()
         self._recall = Recall()
         self._unsure: set[Lease] = set()
 
@@ -212,6 +213,7 @@ class Source:
             async with self._control.connection() as conn:
                 swept = await chores.expire(conn, self._config)
                 await chores.prune(conn, self._config)
+                await self._keys.forget(conn, self._config)
                 return swept
 
     async def wait(self, at_most: timedelta) -> None:
