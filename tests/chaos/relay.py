@@ -87,6 +87,9 @@ class Relay:
                 if trap := self._faults.trap(turn.text, "sent"):
                     await self._spring(trap)
                 await self._pass(self._server, turn.data)
+        # What a client has said before its end is executed all the same; then the server ends.
+        self._server[1].write_eof()
+        await asyncio.Event().wait()
 
     async def _to_client(self) -> None:
         side = ServerSide()

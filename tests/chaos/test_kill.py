@@ -84,22 +84,25 @@ async def test_an_outcome_that_arrives_when_another_worker_runs_the_job_is_refus
     pg: Postgres, workers: Workers, proxy: Proxy, conn: Connection, ledger: Ledger
 ) -> None:
     """P4, M04, K06: a statement of the killed worker, late on its way, does not end the attempt."""
-    pg.push(FENCED, 0, on=conn)
+    pg.push(GATED, 0, on=conn)
     ledger.open()
     settle = proxy.trap(spoken("complete"), at="sent")
     killed = workers.start(dsn=proxy.dsn)
     await soon(settle.sprung.wait())
-    # The transaction is open, and its row is not locked: the statement has not arrived.
     ledger.shut()
     await killed.killed()
     other = await workers.serving()
     await ledger.until("start", pid=other.pid)
+    executed = proxy.trap(spoken("complete"), at="ready")
     settle.release()
-    await eventually(lambda: proxy.connections, 0)
-    assert (census(conn), one(conn, "select count(*) from effects")) == ({"leased": 1}, 0)
+    await soon(executed.sprung.wait())
+    assert (census(conn), one(conn, ATTEMPTS)) == ({"leased": 1}, [2])
     ledger.open()
     await drained(conn)
-    assert conn.execute("select job, attempt, pid from effects").fetchall() == [(1, 2, other.pid)]
+    assert [(entry.attempt, entry.pid) for entry in ledger.entries("end")] == [
+        (1, killed.pid),
+        (2, other.pid),
+    ]
 
 
 async def test_killed_while_the_server_is_executing_its_outcome(
