@@ -18,6 +18,14 @@ Words = Annotated[
     ),
 ]
 
+UniqueKey = Annotated[
+    str | None, typer.Option(metavar="KEY", help="Only if no job of the queue holds the key.")
+]
+UniqueWithin = Annotated[
+    str | None,
+    typer.Option(metavar="DURATION", help="How long it is held; default: until the job is done."),
+]
+
 
 def push(
     words: Words,
@@ -33,16 +41,19 @@ def push(
     expires_in: Annotated[
         str | None, typer.Option(metavar="DURATION", help="Dead if not started by then.")
     ] = None,
+    unique: UniqueKey = None,
+    unique_within: UniqueWithin = None,
     connection: Connection = None,
     dsn: Dsn = None,
 ) -> None:
-    """Push one job, and print its id."""
+    """Push one job, and print its id; of one that holds the key already, that one's."""
     from pgqueue.drivers.postgres import Postgres
     from pgqueue_cli import database, names, settings
 
     queue, payload = _read(words)
     lane, called = names.queue(queue) if queue else None, names.job(name)
     wait, limit = names.duration(delay, "--delay"), names.duration(expires_in, "--expires-in")
+    key = _unique(unique, unique_within)
     value = _decoded(sys.stdin.buffer.read() if payload == "-" else payload)
     driver = Postgres(dsn, connection=connection, dotenv=settings.dotenv())
     with database.connected(driver.config) as conn:
@@ -55,8 +66,22 @@ def push(
             priority=priority,
             attempts=attempts,
             expires_in=limit,
+            unique=key,
         )
     print(job)
+    if not job.created:
+        print(f"not pushed: job {job} holds the key", file=sys.stderr)
+
+
+def _unique(key: str | None, within: str | None) -> Any:
+    from pgqueue.unique import Unique
+    from pgqueue_cli import names
+
+    if key is None:
+        if within is not None:
+            raise typer.BadParameter("--unique-within needs --unique KEY")
+        return None
+    return Unique(key, within=names.duration(within, "--unique-within"))
 
 
 def _read(words: list[str]) -> tuple[str | None, str]:

@@ -33,6 +33,26 @@ def test_a_delayed_push_waits(shell: Shell, conn: Connection) -> None:
     assert row[1].total_seconds() == pytest.approx(5400, abs=1)
 
 
+def test_a_key_lets_one_push_through_and_says_so(shell: Shell, conn: Connection) -> None:
+    """C09: the id is that of the job that holds the key; standard error says that it is not new."""
+    first = shell.run("push", "ops", "1", "--unique", "night")
+    again = shell.run("push", "ops", "2", "--unique", "night")
+    windows = [
+        shell.run("push", "ops", "3", "--unique", "hour", "--unique-within", "1h") for _ in "ab"
+    ]
+    assert (first.err, again.code, again.out) == ("", 0, first.out)
+    assert again.error == f"not pushed: job {first.out.strip()} holds the key"
+    assert [bool(one.err) for one in windows] == [False, True]
+    rows = conn.execute("select envelope -> 'payload' from pgqueue.jobs order by id").fetchall()
+    assert rows == [(1,), (3,)]
+
+
+def test_a_window_needs_a_key(bare_shell: Shell) -> None:
+    ended = bare_shell.run("push", "ops", "1", "--unique-within", "1h")
+    assert ended.code == 2
+    assert "--unique-within needs --unique KEY" in ended.err
+
+
 def test_the_payload_may_come_from_standard_input(shell: Shell, conn: Connection) -> None:
     assert shell.run("push", "ops", "-", stdin='{"a": [1, null, "ü"]}').code == 0
     row = conn.execute("select envelope -> 'payload' from pgqueue.jobs").fetchone()
@@ -49,6 +69,9 @@ def test_the_payload_may_come_from_standard_input(shell: Shell, conn: Connection
         (("audio.dead", "1"), "queue name 'audio.dead'"),
         (("ops", "1", "--name", ""), "job name '' is not usable"),
         (("ops", "1", "--delay", "soon"), "--delay: 'soon' is not a duration"),
+        (("ops", "1", "--unique", ""), "unique: the key '' is not usable"),
+        (("ops", "1", "--unique", "k", "--unique-within", "0s"), "unique: within is 0:00:00"),
+        (("ops", "1", "--unique", "k", "--unique-within", "now"), "--unique-within: 'now' is not"),
         (("ops", "1", "--expires-in", "-1s"), "--expires-in: '-1s' is not a duration"),
     ],
 )
