@@ -223,3 +223,36 @@ def test_what_cannot_be_pushed_on_is_refused(pg: Postgres, on: Any, message: str
     """B11: the error names what was given, and what to give."""
     with pytest.raises(TypeError, match=message):
         pg.push("mail", 1, on=on)
+
+
+@pytest.mark.parametrize("many", [3, 1100])
+@pytest.mark.parametrize("waits", [{}, {"delay": "1h"}], ids=["at once", "later"])
+def test_few_and_many_store_the_same(
+    pg: Postgres, conn: Connection, many: int, waits: dict[str, Any]
+) -> None:
+    """B03, E13, M64: the statement for a few and COPY for many write equal rows."""
+    options: dict[str, Any] = {
+        "name": "welcome", "priority": 2, "attempts": 3, "backoff": exponential("5s"),
+        "timeout": "90s", "expires_in": "36h", "carrier": {"baggage": "a=1"}, **waits,
+    }  # fmt: skip
+    payload = {
+        "to": "ünï\u2028 \U0001f600",
+        "n": 12345678901234567890,
+        "f": 1.5,
+        "list": [None, True],
+    }
+    for given in (options, {}):
+        one = pg.push("mail", payload, on=conn, **given)
+        ids = pg.push_many("mail", [payload] * many, on=conn, **given)
+        table, time = ("scheduled_jobs", "run_at") if waits and given else ("jobs", "visible_at")
+        rows = conn.execute(
+            f"""
+            select distinct name, priority, attempt, max_attempts, backoff, timeout, envelope,
+              failures, unique_key, expires_at between now() + '35 h' and now() + '37 h' as expires,
+              {time} - pushed_at > '59 min' as waits
+            from pgqueue.{table} where id = any (%s)
+            """,
+            [[one, *ids]],
+        ).fetchall()
+        assert (len(rows), rows[0][6]["payload"]) == (1, payload)
+        assert count(conn, table) == (many + 1) * (1 if waits or given else 2)

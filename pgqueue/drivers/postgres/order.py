@@ -11,6 +11,7 @@ from typing import Any, Final
 from psycopg.types.json import Jsonb
 
 from pgqueue.config import Config
+from pgqueue.drivers.postgres.binary import rows
 from pgqueue.drivers.postgres.options import MANY_OPTIONS, OPTIONS
 from pgqueue.drivers.postgres.statement import Statement, load
 from pgqueue.drivers.postgres.talk import Ask, Copy, Talk
@@ -36,18 +37,6 @@ COPY_SCHEDULED = load("copy_scheduled", tuple)
 
 # Up to here one statement with an array is quicker than COPY with its two.
 _COPIED_FROM: Final = 1001
-_TYPES: Final = [
-    "int8",
-    "text",
-    "text",
-    "int2",
-    "int2",
-    "jsonb",
-    "interval",
-    "jsonb",
-    "timestamptz",
-    "timestamptz",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,15 +96,11 @@ class Order:
         said = self.parameters
         times = {name: said.get(name) for name in ("run_at", "delay", "expires_in")}
         [(ids, due, expires_at)] = yield Ask(TAKE_IDS, {"count": len(self.envelopes), **times})
-        head = [said[name] for name in ("queue", "name", "priority", "max_attempts")]
-        backoff = _json(said["backoff"])
-        tail = [expires_at, due] if self._waits else [expires_at]
-        rows = (
-            (number, *head, backoff, said["timeout"], _json(envelope), *tail)
-            for number, envelope in zip(ids, self.envelopes, strict=True)
-        )
+        before = [said[name] for name in ("queue", "name", "priority", "max_attempts")]
+        before += [_json(said["backoff"]), said["timeout"]]
+        after = [expires_at, due] if self._waits else [expires_at]
         statement = COPY_SCHEDULED if self._waits else COPY
-        yield Copy(statement, _TYPES[: 8 + len(tail)], rows)
+        yield Copy(statement, rows(ids, before, self.envelopes, after))
         return [Pushed(number) for number in ids]
 
 

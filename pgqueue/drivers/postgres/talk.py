@@ -33,11 +33,10 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Rows to stream into a COPY, with the names of their types."""
+    """What to stream into a COPY in binary format: first comes the signature."""
 
     statement: Statement[Any]
-    types: Sequence[str]
-    rows: Iterable[Sequence[Any]]
+    data: Iterable[bytes]
 
 
 Talk = Generator[Ask | Pause | Copy, Sequence[Any], R]
@@ -92,14 +91,12 @@ def _run(
 
 def _copy(conn: psycopg.Connection[Any], said: Copy, schema: str) -> None:
     with conn.cursor() as cursor, cursor.copy(said.statement.within(schema).text) as copy:
-        copy.set_types(said.types)
-        for row in said.rows:
-            copy.write_row(row)
+        for data in said.data:
+            copy.write(data)
 
 
 async def _copy_async(said: Copy, schema: str, conn: psycopg.AsyncConnection[Any]) -> None:
     text = said.statement.within(schema).text
     async with conn.cursor() as cursor, cursor.copy(text) as copy:
-        copy.set_types(said.types)
-        for row in said.rows:
-            await copy.write_row(row)
+        for data in said.data:
+            await copy.write(data)
