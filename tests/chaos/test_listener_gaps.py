@@ -161,7 +161,7 @@ async def quiet(conn: Connection) -> None:
 async def test_strangers_shout_on_our_channel(
     dsn: str, conn: Connection, stack: AsyncExitStack
 ) -> None:
-    """M39, T4, P8: whoever may connect may notify: nothing but looking once more comes of it."""
+    """M39, P8: whoever may connect may notify: nothing but looking once more comes of it."""
     herd = Herd(dsn, ["audio"], poll_interval=NEVER)
     await herd.start(stack)
     await eventually(lambda: one(conn, SLEEPING), 1)

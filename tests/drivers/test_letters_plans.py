@@ -118,7 +118,7 @@ def test_counting_by_queue_and_reason_reads_an_index_alone(full: Connection) -> 
 
 
 def test_the_dead_are_in_no_claims_way(full: Connection) -> None:
-    """S8, C24: a claim reads the hot table and nothing else."""
+    """C24: a claim reads the hot table and nothing else."""
     plan, buffers = explained(full, CLAIM, claim_parameters({"audio": BATCH}, BATCH))
     assert {node.get("Relation Name") for node in nodes(plan)} <= {"jobs", None}
     assert buffers <= 20 * BATCH
