@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import threading
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -67,10 +67,12 @@ class Attempt:
 
     def stack(self) -> str:
         """Return where its coroutine stands, without any local variable."""
-        written = io.StringIO()
-        if self.task is not None:
-            self.task.print_stack(file=written)
-        return written.getvalue()
+        frames = []
+        waiting: Any = None if self.task is None else self.task.get_coro()
+        while frame := getattr(waiting, "cr_frame", None):
+            frames.append((frame, frame.f_lineno))
+            waiting = waiting.cr_await
+        return "".join(traceback.StackSummary.extract(iter(frames)).format())
 
 
 def claimed(registry: Mapping[Address, Processor], delivery: Delivery) -> Attempt:

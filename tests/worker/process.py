@@ -1,4 +1,4 @@
-"""What a test runs as a process of its own: `python -m tests.worker.process worker|producer`."""
+"""What a test runs as a process: `python -m tests.worker.process worker|apart|producer`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import sys
 
 import psycopg
 
-from pgqueue import Postgres, Worker
-from tests.worker.feature import LEDGER, Entry, processors
+from pgqueue import Postgres, Processors, Worker
+from tests.worker import apart, feature
+from tests.worker.feature import LEDGER, Entry
 
 
-async def work(concurrency: int) -> None:
+async def work(concurrency: int, processors: Processors) -> None:
     """Run a worker until SIGTERM."""
     worker = Worker(Postgres(), include=[processors], concurrency=concurrency)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
@@ -29,6 +30,8 @@ def produce(*texts: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "worker":
-        asyncio.run(work(int(sys.argv[2])))
+        asyncio.run(work(int(sys.argv[2]), feature.processors))
+    elif sys.argv[1] == "apart":
+        asyncio.run(work(2, apart.processors))
     else:
         produce(*sys.argv[2:])

@@ -22,12 +22,14 @@ Process = subprocess.Popen[bytes]
 
 
 @contextmanager
-def process(dsn: str, *arguments: str) -> Iterator[Process]:
+def process(dsn: str, *arguments: str, start_new_session: bool = False) -> Iterator[Process]:
     """Run a process beside the block; it is killed if the block leaves it running."""
     # The connection string carries a password, so it is not an argument.
     environment = os.environ | SETTINGS | {"PGQUEUE_DSN": dsn, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "tests.worker.process", *arguments]
-    with subprocess.Popen(command, cwd=ROOT, env=environment) as started:
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, start_new_session=start_new_session
+    ) as started:
         try:
             yield started
         finally:

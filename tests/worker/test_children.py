@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ import pytest
 
 from pgqueue import Job, Postgres, Sync, Worker
 from tests.worker.apart import LATER, LIMITED, ONCE, ORDERS, PLAIN, Order, processors
+from tests.worker.processes import process
 from tests.worker.running import Connection, census, drained, eventually, one, running
 
 LAST = "select reason, attempt, failures -> -1 ->> 'error' from pgqueue.dead_jobs"
@@ -236,3 +238,55 @@ async def test_a_signal_to_the_processes_does_not_end_them(
         (tmp_path / "pid.go").touch()
         await drained(conn)
     assert census(conn) == {}
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("SystemExit", "KeyboardInterrupt", "GeneratorExit", "RecursionError", "MemoryError"),
+        *("StopIteration", "StopAsyncIteration", "CancelledError", "Bare", "large", "Hostile"),
+    ],
+)
+@pytest.mark.parametrize("queue", [ORDERS, LATER])
+async def test_any_exception_is_a_failure_of_one_attempt(
+    pg: Postgres, conn: Connection, tmp_path: Path, word: str, queue: Any
+) -> None:
+    """A25, F3, M15, M59: by the budget, as elsewhere; its process and the worker go on."""
+    file = tmp_path / "written"
+    pg.push_many(queue, [Order(word), Order("write", str(file))], on=conn)
+    async with running(Worker(pg, include=[processors], concurrency=1)):
+        await eventually(lambda: census(conn), {"dead": 1})
+        await eventually(lambda: text(file) != "", True)
+    reason, attempt, error = one(conn, LAST)
+    assert (reason, attempt) == ("exhausted", 2)
+    assert error.startswith((word[:7], "ValueError: é", "Hos", "RuntimeError: "))
+    assert len(error) < 17_000
+
+
+async def test_no_process_outlives_its_worker(
+    pg: Postgres, dsn: str, conn: Connection, tmp_path: Path
+) -> None:
+    """M01, M12: the worker is killed -9 while C code of a handler holds the interpreter."""
+    file = tmp_path / "pid"
+    pg.push(ORDERS, Order("backtrack", str(file)), on=conn)
+    with process(dsn, "apart") as worker:
+        await eventually(lambda: text(file) != "", True)
+        worker.kill()
+        await asyncio.to_thread(worker.wait, 30)
+        await eventually(lambda: lives(int(text(file))), False)
+
+
+async def test_a_signal_to_the_whole_group_drains_the_worker_and_its_processes(
+    pg: Postgres, dsn: str, conn: Connection, tmp_path: Path
+) -> None:
+    """C18, M16: what runs in a process finishes, and the process ends after it."""
+    file = tmp_path / "pid"
+    pg.push(ORDERS, Order("heed", str(file)), on=conn)
+    with process(dsn, "apart", start_new_session=True) as worker:
+        await eventually(lambda: text(file).isdigit(), True)
+        pid = int(text(file))
+        os.killpg(worker.pid, signal.SIGTERM)
+        assert await asyncio.to_thread(worker.wait, 30) == 0
+    assert text(file) == "heeded"
+    assert census(conn) == {}
+    await eventually(lambda: lives(pid), False)

@@ -22,6 +22,15 @@ class Unprintable(Exception):
         raise SystemExit(3)
 
 
+class Untouchable(Exception):
+    """Whoever looks at it runs its code."""
+
+    def __getattribute__(self, name: str) -> object:
+        raise KeyboardInterrupt
+
+
+Hostile = type("Hostile\n\x1b[2J" * 2000, (Exception,), {})
+
 KINDS = [
     SystemExit,
     KeyboardInterrupt,
@@ -33,6 +42,7 @@ KINDS = [
     Bare,
     asyncio.CancelledError,
     Unprintable,
+    Hostile,
 ]
 
 
@@ -56,7 +66,7 @@ def coloured(colour: str, act: Callable[[Job[str]], None], beside: asyncio.Event
     return processors
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__[:20].strip())
 @pytest.mark.parametrize("colour", ["async def", "def"])
 async def test_any_exception_is_a_failure_of_one_attempt(
     pg: Postgres, conn: Connection, kind: type[BaseException], colour: str
@@ -78,7 +88,7 @@ async def test_any_exception_is_a_failure_of_one_attempt(
         assert sorted(ran) == [("next", 1), ("raise", 1), ("raise", 2)]
         beside.set()
         await drained(conn)
-    name, errors = kind.__name__, one(conn, ERRORS)
+    name, errors = kind.__name__[:7], one(conn, ERRORS)
     assert len(errors) == 2
     # Python itself turns a StopIteration that leaves a coroutine into a RuntimeError.
     assert all(name in error or "raised StopIteration" in error for error in errors)
@@ -133,3 +143,38 @@ async def test_nothing_leaks_from_one_job_into_the_next(
     async with running(Worker(pg, include=[processors], concurrency=1)):
         await drained(conn)
     assert seen == ["nobody"] * 6
+
+
+def group() -> BaseException:
+    return ExceptionGroup("several", [ValueError("one"), ExceptionGroup("in", [KeyError("two")])])
+
+
+def large() -> BaseException:
+    return ValueError("é" * 10**7)
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (group, "ExceptionGroup: several (2 sub-exceptions)"),
+        (large, "ValueError: éééééééééé"),
+        (lambda: Untouchable(), "RuntimeError: the handler raised an exception that cannot be"),
+    ],
+)
+@pytest.mark.parametrize("colour", ["async def", "def"])
+async def test_what_is_raised_may_be_large_or_hostile(
+    pg: Postgres, conn: Connection, make: Callable[[], BaseException], error: str, colour: str
+) -> None:
+    """A25, M15, M59: it is kept shortened, or not looked at, and the next job runs."""
+
+    def act(job: Job[str]) -> None:
+        if job.payload == "raise":
+            raise make()
+
+    pg.push_many("audio", ["raise", "next"], on=conn, attempts=1)
+    included = coloured(colour, act, asyncio.Event())
+    async with running(Worker(pg, include=[included], concurrency=1)):
+        await eventually(lambda: census(conn), {"dead": 1})
+    [kept] = one(conn, ERRORS)
+    assert kept.startswith(error)
+    assert one(conn, "select pg_column_size(failures) from pgqueue.dead_jobs") < 80_000
