@@ -23,6 +23,7 @@ from pgqueue.errors import (
     UnsupportedOption,
 )
 from pgqueue.events import AttemptEnded, AttemptStarted, WorkerChanged
+from pgqueue.health import Health
 from pgqueue.job import Job, current_job
 from pgqueue.middleware import JobContext, Middleware
 from pgqueue.outcome import DeadLetter
@@ -72,6 +73,7 @@ __all__ = [
     "ConfigError",
     "DeadLetter",
     "Discard",
+    "Health",
     "Ids",
     "Job",
     "JobContext",

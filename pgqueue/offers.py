@@ -35,3 +35,13 @@ class Sweeping(Protocol):
     async def sweep(self) -> Sequence[Swept]:
         """Bury the jobs whose time to start has passed, also those of queues not served here."""
         ...
+
+
+@runtime_checkable
+class Watching(Protocol):
+    """What a source may offer besides: to say what it suffers from while it works on."""
+
+    @property
+    def troubles(self) -> Sequence[str]:
+        """What an operator should know now, such as "degraded: polling"."""
+        ...

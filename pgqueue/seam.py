@@ -15,7 +15,7 @@ from pgqueue.answer import Discard, Redrive
 from pgqueue.config import Config
 from pgqueue.errors import LeaseLost, PayloadError, Unavailable, UnsupportedOption
 from pgqueue.letters import DeadJob, DeadLetters
-from pgqueue.offers import Subscribing, Sweeping, Swept
+from pgqueue.offers import Subscribing, Sweeping, Swept, Watching
 from pgqueue.options import Said, read_options
 from pgqueue.outcome import Dead, DeadLetter, Done, Failure, Outcome, Reason, Release, Retry
 from pgqueue.plain import Json
@@ -59,6 +59,7 @@ __all__ = [
     "Transport",
     "Unavailable",
     "UnsupportedOption",
+    "Watching",
     "dead_source",
     "read_options",
     "seal_json",

@@ -25,6 +25,7 @@ SHARED_IN_WORKER = (
     "announce",
     "answers",
     "attempt",
+    "bulletin",
     "child",
     "children",
     "dispatcher",

@@ -12,10 +12,10 @@ import pgqueue
 
 PUBLIC = """
     WIRE_FORMAT_VERSION Abort AttemptEnded AttemptStarted BackendError Backoff Config
-    ConfigError DeadLetter Discard Ids Job JobContext JobProducer LeaseLost Memory Middleware
-    PayloadError PgqueueError Postgres Processors Pushed Queue Redrive RegistrationError Rejected
-    RetryAfter SchemaError Snooze Sync Topic Unavailable Unique UnsupportedOption Worker
-    WorkerChanged current_job driver exponential fixed listed
+    ConfigError DeadLetter Discard Health Ids Job JobContext JobProducer LeaseLost Memory
+    Middleware PayloadError PgqueueError Postgres Processors Pushed Queue Redrive
+    RegistrationError Rejected RetryAfter SchemaError Snooze Sync Topic Unavailable Unique
+    UnsupportedOption Worker WorkerChanged current_job driver exponential fixed listed
 """.split()  # noqa: SIM905
 
 

@@ -17,6 +17,7 @@ from pgqueue.drivers import driver
 from pgqueue.errors import ConfigError, PgqueueError
 from pgqueue.processor import Processors
 from pgqueue.worker import Worker
+from pgqueue_cli import settings
 
 _MISSING = object()
 
@@ -34,6 +35,21 @@ def named(target: str | None) -> str:
 def named_or_none(target: str | None) -> str | None:
     """Return MODULE:ATTR from the argument, PGQUEUE_APP or pyproject.toml, if any has it."""
     return target or os.environ.get("PGQUEUE_APP") or _from_pyproject(Path("pyproject.toml"))
+
+
+def assembled(
+    target: str | None,
+    folder: Path,
+    *,
+    connection: str | None,
+    dsn: str | None,
+    flags: Mapping[str, Any],
+) -> Worker:
+    """Load the application's worker, and change in it what the command line says."""
+    settings.into_environment(dsn)
+    chosen = driver(connection, **settings.given(dsn=dsn)) if connection else None
+    worker = load(named(target), folder)
+    return changed(worker, settings.given(driver=chosen, **flags))
 
 
 def load(target: str, folder: Path) -> Worker:

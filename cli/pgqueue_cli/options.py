@@ -58,6 +58,15 @@ Concurrency = Annotated[
 LogLevel = Annotated[Level, typer.Option(help="The least level that is logged.")]
 LogFormat = Annotated[Format, typer.Option(help="How the log is written.")]
 
+Health = Annotated[
+    str | None,
+    typer.Option(
+        "--health",
+        metavar="HOST:PORT",
+        help="Answer /healthz and /readyz there; :PORT is every interface.",
+    ),
+]
+
 # When a worker stops by itself.
 Once = Annotated[bool, typer.Option("--once", help="Run one job, if there is one, and stop.")]
 StopWhenEmpty = Annotated[

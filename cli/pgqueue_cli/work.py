@@ -13,6 +13,7 @@ from pgqueue_cli.options import (
     Concurrency,
     Connection,
     Dsn,
+    Health,
     LogFormat,
     LogLevel,
     MaxJobs,
@@ -36,6 +37,7 @@ def work(
     max_jobs: MaxJobs = None,
     max_time: MaxTime = None,
     memory: Memory = None,
+    health: Health = None,
     log_level: LogLevel = "info",
     log_format: LogFormat = "text",
     app_dir: AppDir = Path(),
@@ -43,10 +45,10 @@ def work(
     dsn: Dsn = None,
 ) -> None:
     """Run jobs. SIGTERM or Ctrl-C finishes what runs; a second one gives it back at once."""
-    from pgqueue import driver
+    from pgqueue.worker.probes import Address, probes
     from pgqueue.worker.process import run
     from pgqueue.worker.until import Until
-    from pgqueue_cli import application, names, settings
+    from pgqueue_cli import application, names
 
     until = Until(
         empty=once or stop_when_empty,
@@ -55,11 +57,8 @@ def work(
         time=names.duration(max_time, "--max-time"),
         memory=memory and memory * 1024 * 1024,
     )
+    address = None if health is None else Address.parse(health, field="--health")
     configure(log_level, log_format)
-    queues = names.queues(queue) if queue else None
-    settings.into_environment(dsn)
-    chosen = driver(connection, **settings.given(dsn=dsn)) if connection else None
-    found = application.load(application.named(target), app_dir)
-    flags = settings.given(driver=chosen, queues=queues, concurrency=concurrency)
-    worker = application.changed(found, flags)
-    raise typer.Exit(run(worker, until))
+    flags = {"queues": names.queues(queue) if queue else None, "concurrency": concurrency}
+    worker = application.assembled(target, app_dir, connection=connection, dsn=dsn, flags=flags)
+    raise typer.Exit(run(worker, until, address and probes(address, worker.health)))

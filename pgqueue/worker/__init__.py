@@ -13,11 +13,12 @@ from typing import NamedTuple
 from pgqueue.audience import Including
 from pgqueue.errors import ConfigError, HandlersStuck
 from pgqueue.events import Listener, WorkerChanged
+from pgqueue.health import Health
 from pgqueue.host import Resolver
 from pgqueue.middleware import JobContext, Middleware
 from pgqueue.processor import Address, Processor, Processors, reachable
 from pgqueue.seam import Delivery, Driver, InlineDriver, JobSource, Stop, Subscribing
-from pgqueue.worker import journal
+from pgqueue.worker import bulletin
 from pgqueue.worker.announce import announce
 from pgqueue.worker.dispatcher import Dispatcher
 from pgqueue.worker.executors import Executors
@@ -26,11 +27,12 @@ from pgqueue.worker.inline import Inline
 from pgqueue.worker.keeper import Keeper
 from pgqueue.worker.runner import Runner
 from pgqueue.worker.served import queues_of, refuse_unkept
-from pgqueue.worker.service import first, supervise
+from pgqueue.worker.service import Service, first, supervise
 from pgqueue.worker.settler import Settler
 from pgqueue.worker.slots import Slots
 from pgqueue.worker.sweeper import Sweeper
 from pgqueue.worker.until import Until
+from pgqueue.worker.vitals import Vitals
 
 __all__ = ["Worker"]
 
@@ -47,19 +49,24 @@ class _Parts(NamedTuple):
     keeper: Keeper
     sweeper: Sweeper
 
+    @property
+    def services(self) -> Sequence[Service]:
+        return (self.fetcher, self.settler, self.keeper, self.sweeper)
+
 
 class _Services(NamedTuple):
     fetching: asyncio.Task[None]
     settling: asyncio.Task[None]
     keeping: asyncio.Task[None]
     sweeping: asyncio.Task[None]
+    watching: asyncio.Task[None]
 
     @property
     def sound(self) -> bool:
         """Whether none of them has failed; only the fetcher ends by itself."""
         ended = self.fetching.done() and self.fetching.exception() is not None
-        rest = (self.settling, self.keeping, self.sweeping)
-        return not (ended or any(service.done() for service in rest))
+        others = (self.settling, self.keeping, self.sweeping, self.watching)
+        return not (ended or any(one.done() for one in others))
 
 
 class Worker:
@@ -99,6 +106,7 @@ class Worker:
         self._until = Until()
         self._draining = asyncio.Event()
         self._releasing = asyncio.Event()
+        self._vitals = Vitals()
         self._inline: Inline | None = None
         if isinstance(driver, InlineDriver):
             driver.attach(self._run_now)
@@ -110,6 +118,10 @@ class Worker:
         if self._draining.is_set():
             self._releasing.set()
         self._draining.set()
+
+    def health(self) -> Health:
+        """Return how it is at this moment; cheap, and from any thread."""
+        return self._vitals.health()
 
     async def run(self, until: Until | None = None) -> None:
         """Work until `stop` is called, then stop in order; cancelling it stops it at once.
@@ -137,12 +149,13 @@ class Worker:
         async with self.driver.source(self._queues, label) as source:
             await self._subscribe(source)
             parts = self._wire(source, label)
+            self._vitals.started(source, [service.stamp for service in parts.services])
             served = [
                 one
                 for at, one in self._registry.items()
                 if one.queue in self._queues and at == one.address
             ]
-            journal.started(label, served, self.driver.config.limits, self._total)
+            bulletin.started(label, served, self.driver.config.limits, self._total)
             announce(self.events, WorkerChanged(label, "started"))
             try:
                 await self._work(parts, label, stop)
@@ -199,12 +212,8 @@ class Worker:
         return _Parts(fetcher, runner, executors, settler, keeper, sweeper)
 
     async def _work(self, parts: _Parts, label: str, stop: Stop) -> None:
-        services = _Services(
-            asyncio.create_task(supervise(parts.fetcher)),
-            asyncio.create_task(supervise(parts.settler)),
-            asyncio.create_task(supervise(parts.keeper)),
-            asyncio.create_task(supervise(parts.sweeper)),
-        )
+        running = [*map(supervise, parts.services), self._vitals.watch()]
+        services = _Services._make(map(asyncio.create_task, running))
         time, stuck = self._until.time, parts.executors.stuck
         try:
             await first(
@@ -221,7 +230,7 @@ class Worker:
                 await first(stop.wait(), stuck.full.wait(), self._finished(parts, services))
             if given_up := stuck.full.is_set() and not stop.is_set():
                 parts.fetcher.reason = "its handlers are stuck"
-                journal.all_stuck(label, len(stuck))
+                bulletin.all_stuck(label, len(stuck))
         except asyncio.CancelledError:
             self._releasing.set()
             raise
@@ -230,7 +239,7 @@ class Worker:
                 await self._stop(parts, services, label)
             finally:
                 await _end(*services)
-        journal.stopped(
+        bulletin.stopped(
             label, "released at once" if self._releasing.is_set() else parts.fetcher.reason
         )
         if given_up:
@@ -240,13 +249,15 @@ class Worker:
             )
 
     async def _finished(self, parts: _Parts, services: _Services) -> None:
-        await first(services.fetching)
-        await parts.runner.idle()
+        self._vitals.stopping()
+        await first(services.fetching, services.watching)
+        await first(parts.runner.idle(), services.watching)
 
     async def _stop(self, parts: _Parts, services: _Services, label: str) -> None:
         grace = self.driver.config.shutdown_timeout.total_seconds()
         deadline = monotonic() + grace
-        journal.stopping(label, len(parts.runner.held()), grace)
+        self._vitals.stopping()
+        bulletin.stopping(label, len(parts.runner.held()), grace)
         parts.fetcher.stop()
         parts.sweeper.stop()
         parts.runner.warn()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final, Protocol
 
 from pgqueue.errors import HandlersStuck
+from pgqueue.worker import bulletin
 from pgqueue.worker.until import Until
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -27,12 +29,16 @@ class Stoppable(Protocol):
         ...
 
 
-def run(worker: Stoppable, until: Until | None = None) -> int:
+Beside = AbstractAsyncContextManager[object]
+
+
+def run(worker: Stoppable, until: Until | None = None, beside: Beside | None = None) -> int:
     """Run a worker in a loop of its own, and return the exit code of its process.
 
     The first SIGTERM or SIGINT drains (0), the second releases at once (128 + signal), a third
     ends the process where it stands. Threads that are stuck in a handler are not waited for; when
-    there are as many as the worker has slots, it drains by itself (75).
+    there are as many as the worker has slots, it drains by itself (75). `beside`
+    surrounds the run, such as the probes of its health.
     """
     received: list[int] = []
     code = 0
@@ -41,6 +47,7 @@ def run(worker: Stoppable, until: Until | None = None) -> int:
         received.append(number)
         if len(received) > 2:
             os._exit(128 + number)
+        bulletin.signalled(signal.Signals(number).name, again=len(received) > 1)
         worker.stop()
 
     # Not asyncio.run: it waits for every task and thread, and a handler may never end.
@@ -48,9 +55,14 @@ def run(worker: Stoppable, until: Until | None = None) -> int:
     try:
         for number in _SIGNALS:
             loop.add_signal_handler(number, heed, number)
-        loop.run_until_complete(worker.run(until))
+        loop.run_until_complete(_work(worker, until, beside or nullcontext()))
     except HandlersStuck:
         code = STUCK
     finally:
         loop.close()
     return 128 + received[1] if len(received) > 1 else code
+
+
+async def _work(worker: Stoppable, until: Until | None, beside: Beside) -> None:
+    async with beside:
+        await worker.run(until)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from traceback import StackSummary, extract_stack
 
-from pgqueue.worker import journal
+from pgqueue.worker import bulletin
 
 _LOOP = str(Path(asyncio.__file__).parent)
 
@@ -32,7 +32,7 @@ class Pulse:
             self._tell(self._felt.set)
         elif not self._said:
             self._said = True
-            journal.stalled(_stack_of(self._thread))
+            bulletin.stalled(_stack_of(self._thread))
 
 
 def _stack_of(thread: int) -> str:

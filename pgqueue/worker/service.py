@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from pgqueue.errors import Unavailable
-from pgqueue.worker import journal
+from pgqueue.worker import bulletin
 from pgqueue.worker.stamp import Stamp
 
 _FIRST_PAUSE = 0.1
@@ -46,10 +46,10 @@ async def supervise(service: Service) -> None:
             return service.stamp.end()
         except Unavailable as error:
             service.stamp.miss()
-            journal.unavailable(service.stamp.service, error)
+            bulletin.unavailable(service.stamp.service, error)
         except Exception as error:
             service.stamp.end(defect=True)
-            journal.defect(error)
+            bulletin.defect(error)
             raise
         if monotonic() - started > _LONGEST_PAUSE:
             pause = _FIRST_PAUSE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import Literal
 
-from pgqueue.worker import journal
+from pgqueue.worker import bulletin
 
 # On a busy machine a shorter interval would look like trouble where there is none.
 _LEAST_INTERVAL = 1.0
@@ -32,7 +32,7 @@ class Stamp:
         self.count += 1
         self._renewed = now
         if self._away_since is not None:
-            journal.available(self.service, now - self._away_since)
+            bulletin.available(self.service, now - self._away_since)
             self._away_since = None
 
     def miss(self) -> None:
