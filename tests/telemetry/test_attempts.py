@@ -12,10 +12,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import INVALID_SPAN, SpanKind, StatusCode, Tracer, get_current_span
 from psycopg.types.json import Jsonb
 
-from pgqueue import ConfigError, Job, Postgres, Processors, Queue, Worker, fixed
+from pgqueue import ConfigError, Job, Postgres, Processors, Queue, Redrive, Worker, fixed
 from pgqueue.telemetry import Tracing
 from tests.telemetry.spans import consumed, links, parent, place
-from tests.worker.running import Connection, drained, running
+from tests.worker.running import Connection, drained, eventually, one, running
 
 MAIL = Queue("mail", str)
 NEXT = Queue("next", str)
@@ -240,3 +240,33 @@ async def test_what_runs_around_the_span_is_not_inside_it(
 def test_an_unknown_correlation_is_refused() -> None:
     with pytest.raises(ConfigError, match="trace is 'child'; give one of link-retries, parent"):
         Tracing(trace="child")  # type: ignore[arg-type]
+
+
+async def test_a_processor_of_dead_letters_runs_in_the_trace_of_its_job(
+    pg: Postgres,
+    conn: Connection,
+    exporter: InMemorySpanExporter,
+    provider: TracerProvider,
+    tracer: Tracer,
+) -> None:
+    """D24: the dead move keeps the context; what it redrives is still in the same trace."""
+    processors = Processors()
+
+    @processors.process(MAIL, attempts=1)
+    async def send(job: str) -> None:
+        raise ValueError("no such address")
+
+    @processors.process(MAIL.dead)
+    async def mourn(job: Job[str]) -> Redrive | None:
+        assert job.dead is not None
+        return Redrive() if job.dead.redrives == 0 else None
+
+    with tracer.start_as_current_span("order") as order:
+        pg.push(MAIL, "ada", on=conn)
+    handled = "select count(*) from pgqueue.dead_jobs where handled_at is not null"
+    tracing = Tracing(tracer_provider=provider)
+    async with running(Worker(pg, include=[processors], middleware=[tracing])):
+        await eventually(lambda: one(conn, handled), 1)
+    spans = consumed(exporter)
+    assert [span.name for span in spans] == ["process mail", "process mail.dead"] * 2
+    assert {parent(span) for span in spans} == {place(order)}

@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from pgqueue import Abort, Discard, Job, Postgres, Processors, Snooze, Worker, fixed
 from tests.worker.orders import ATTEMPTS, HANDLED, ORDERS, PARKED, Order, dying, until
@@ -180,3 +181,34 @@ async def test_a_bad_envelope_never_loops(
     async with running(Worker(pg, include=[processors])):
         await until(conn, ("rejected", False, True))
     assert one(conn, ATTEMPTS) == (0, 0)
+
+
+async def test_one_letter_that_cannot_be_read_does_not_take_its_batch_along(
+    pg: Postgres, processors: Processors, conn: Connection
+) -> None:
+    """M55, M59: failures that somebody has spoiled, or that are huge, cost nobody else anything."""
+    seen: list[tuple[int, ...]] = []
+
+    @processors.process(ORDERS.dead, attempts=1)
+    async def mourn(job: Job[Order]) -> None:
+        assert job.dead is not None
+        seen.append((job.payload.number, len(job.dead.failures)))
+        if job.payload.number == 4:
+            raise ValueError("é" * 10**6)
+
+    spoiled = ["[1]", '[{"error": null}]', f"[{'[' * 3000}{']' * 3000}]", "[]", "[]", "[]"]
+    with conn.transaction():
+        for number, failures in enumerate(spoiled):
+            envelope = Jsonb({"v": 1, "payload": {"number": number}})
+            conn.execute(
+                """insert into pgqueue.dead_jobs (id, queue, reason, envelope, failures, pushed_at)
+                values (%s, 'orders', 'lost', %s, %s::jsonb, now())""",
+                (number, envelope, failures),
+            )
+    done = "select count(*) from pgqueue.dead_jobs where handled_at is not null"
+    async with running(Worker(pg, include=[processors])):
+        await eventually(lambda: one(conn, done), 5)
+        await eventually(lambda: len(seen), 6)
+    assert sorted(seen) == [(0, 1), (1, 1), (2, 1), (3, 0), (4, 0), (5, 0)]
+    size = "select octet_length(dead_failures::text) from pgqueue.dead_jobs where id = 4"
+    await eventually(lambda: 16_000 < (one(conn, size) or 0) < 120_000, True)
