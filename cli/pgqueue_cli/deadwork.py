@@ -72,6 +72,9 @@ def check(
     command: str,
 ) -> None:
     """Refuse ids together with a filter, and to take every dead letter unless that was said."""
+    rate = pace.get("rate")
+    if isinstance(rate, float) and not 0 < rate < float("inf"):
+        raise ConfigError(f"--rate: {rate} is not a rate; give dead letters a second")
     said = [word for word, value in {**wanted, **pace, "all": everything}.items() if value]
     if ids and said:
         raise ConfigError(f"{command}: ids and a filter ({', '.join(said)}) exclude each other")
