@@ -15,8 +15,8 @@ from pgqueue.queue import Queue
 class DeadSummary(NamedTuple):
     """One line of a list of dead letters; the payload is not part of it.
 
-    `error` is that of the last failure. `redrives`: how often it ran again before. Times are by
-    the driver's clock.
+    `error` is that of the last failure, 1000 characters of it. `redrives`: how often it ran again
+    before. Times are by the driver's clock.
     """
 
     id: int
@@ -58,7 +58,7 @@ class DeadJob(NamedTuple):
         return DeadSummary(
             *(self.id, self.queue, self.name, self.reason, self.attempt, self.redrives),
             *(self.pushed_at, self.died_at, self.handled_at, self.parked_at),
-            self.failures[-1].error if self.failures else None,
+            self.failures[-1].error[:1000] if self.failures else None,
         )
 
 

@@ -44,7 +44,7 @@ def full(letter: DeadJob, *, with_payload: bool) -> dict[str, Any]:
         "failures": [asdict(failure) for failure in letter.failures],
     }
     del shown["error"]
-    return shown | ({"payload": json.loads(letter.envelope)["payload"]} if with_payload else {})
+    return shown | ({"payload": _payload(letter.envelope)} if with_payload else {})
 
 
 def described(letter: DeadJob, *, with_payload: bool) -> Iterator[str]:
@@ -60,6 +60,14 @@ def described(letter: DeadJob, *, with_payload: bool) -> Iterator[str]:
     if with_payload:
         yield "\u2500 payload"
         yield from _indented(visible_lines(json.dumps(payload, indent=2, ensure_ascii=False)))
+
+
+def _payload(envelope: str) -> Any:
+    """Return the payload, or the whole text where Python cannot read it."""
+    try:
+        return json.loads(envelope)["payload"]
+    except (ValueError, RecursionError):
+        return envelope
 
 
 def _failed(failure: Failure) -> Iterator[str]:

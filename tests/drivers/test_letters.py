@@ -150,6 +150,40 @@ def test_a_failure_that_somebody_wrote_by_hand_does_not_hide_the_letter(
     assert [failure.error for failure in shown.failures] == ["", "7"]
 
 
+@pytest.mark.parametrize(
+    ("envelope", "failures"),
+    [
+        ('{"v": 1, "payload": ' + "[" * 3000 + "]" * 3000 + "}", "[]"),
+        ('{"v": 1, "payload": ' + "7" * 5000 + "}", "[]"),
+        ('{"v": 9, "payload": null}', "[" * 3000 + "]" * 3000),
+        ('{"v": 1, "payload": 1}', "[1, null]"),
+        ('{"v": 1, "payload": 1}', '[{"error": "' + "x" * 10_000_000 + '"}]'),
+    ],
+    ids=["deep", "digits", "deep failures", "no failures", "long error"],
+)
+def test_a_letter_that_nobody_can_read_is_listed_shown_and_redriven(
+    pg: Postgres, conn: Connection, envelope: str, failures: str
+) -> None:
+    """M55, M57, M59, B07: and the ones beside it are not harmed."""
+    for number in (1, 2, 3):
+        bury(conn, number)
+    conn.execute(
+        "update pgqueue.dead_jobs set envelope = %s::text::jsonb, failures = %s::text::jsonb"
+        " where id = 2",
+        (envelope, failures),
+    )
+    assert [len(one.error or "") <= 1000 for one in pg.dead.list(on=conn)] == [True] * 3
+    shown = pg.dead.get(2, on=conn)
+    assert shown is not None
+    assert len(shown.failures) == (failures != "[]")
+    assert pg.dead.count(error="ValueError", on=conn) >= 2
+    assert pg.dead.redrive("audio", on=conn) == 3
+    kept = conn.execute(
+        "select envelope = %s::text::jsonb from pgqueue.jobs where id = 2", (envelope,)
+    )
+    assert kept.fetchone() == (True,)
+
+
 def test_a_redriven_job_is_what_was_pushed(pg: Postgres, conn: Connection) -> None:
     """C27, C29, L5: the same row with a fresh budget, no expiry, and its failures."""
     bury(conn, 7, name="welcome")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pgqueue import Postgres
+from pgqueue.drivers.postgres.stats import DeadDepth
 from tests.drivers.letters import bury
 from tests.drivers.store import Connection, claim, insert
 
@@ -23,5 +24,5 @@ def test_live_jobs_are_counted_by_state_and_dead_ones_by_reason(dsn: str, conn: 
         *(("audio", "leased", 1), ("audio", "ready", 2), ("mail", "scheduled", 2)),
     ]
     assert found.live[-1].oldest.isoformat() == "2026-01-01T00:00:00+00:00"
-    assert found.dead == (("audio", "exhausted", 1), ("audio", "lost", 2))
+    assert found.dead == (DeadDepth("audio", "exhausted", 1), DeadDepth("audio", "lost", 2))
     assert found.dead_count == 3

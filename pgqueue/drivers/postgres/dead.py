@@ -20,7 +20,14 @@ Row = TypeVar("Row")
 
 
 def _dead(*columns: Any) -> DeadJob:
-    return DeadJob._make((*columns[:-1], tuple(map(_failure, msgspec.json.decode(columns[-1])))))
+    return DeadJob._make((*columns[:-1], _failures(columns[-1])))
+
+
+def _failures(kept: str) -> tuple[Failure, ...]:
+    try:
+        return tuple(map(_failure, msgspec.json.decode(kept)))
+    except (msgspec.DecodeError, RecursionError, AttributeError) as error:
+        return (Failure(f"pgqueue: the failures that are kept cannot be read: {error}"),)
 
 
 def _failure(kept: dict[str, Any]) -> Failure:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from pgqueue.drivers.postgres.statement import load
 from pgqueue.drivers.postgres.talk import Ask, Talk
 from pgqueue.outcome import Reason
 
 
-class Depth(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Depth:
     """The live jobs of a queue in one state: ready, leased or scheduled.
 
     `oldest` is when the first of them was pushed, by the database's clock.
@@ -23,7 +23,8 @@ class Depth(NamedTuple):
     oldest: datetime
 
 
-class DeadDepth(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class DeadDepth:
     """The dead letters of a queue that died for one reason."""
 
     queue: str
