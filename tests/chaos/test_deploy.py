@@ -54,7 +54,9 @@ async def test_two_thousand_jobs_while_four_workers_are_replaced_again_and_again
 ) -> None:
     """P1, P3, P6, M01, M16, A03: each done once; run again only after a kill or a lost lease."""
     rng = random.Random(7)
-    crew = [await workers.serving("--concurrency", "5", app="counted") for _ in range(4)]
+    crew = [workers.start("--concurrency", "5", app="counted") for _ in range(4)]
+    for one_of_them in crew:
+        await one_of_them.prints("started")
     for _ in range(REPLACED):
         pg.push_many(COUNTED, range(BATCH), on=conn)
         at_work = len(ledger.entries("end")) + rng.randrange(BATCH // 4, BATCH // 2)
