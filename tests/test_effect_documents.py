@@ -41,3 +41,12 @@ def test_the_stages_of_an_attempt_are_what_the_document_says(dsn: str, tmp_path:
         until("ended 1 Done(skipped=True)")
         until("before 2\nenter 2\npage fire\nafter 2\n")
         until("ended 2 Done(skipped=False)")
+
+
+def test_a_handler_of_the_document_runs_in_a_process(dsn: str, tmp_path: Path) -> None:
+    """B36: as it stands there, by the command."""
+    folder = Folder(tmp_path, "docs/processors.md", dsn)
+    folder.pgqueue("push", "photos", '"cat.jpg"')
+    with folder.working("thumbs:worker") as until:
+        until("shrunk cat.jpg 333332833333500000")
+        until("job 1 (photos) attempt 1: done")

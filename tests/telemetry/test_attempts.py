@@ -83,7 +83,7 @@ async def test_each_attempt_continues_the_trace_or_links_to_it(
     correlation: Correlation,
     expected: list[str],
 ) -> None:
-    """D21, D22: by default only the first attempt is a child; the baggage reaches all of them."""
+    """F9, D21, D22: by default only the first attempt is a child; all have the baggage."""
     processors = Processors()
     tenants = []
 

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
-from pgqueue import Abort, Job, Processors, Queue, RetryAfter, Snooze, current_job
+from pgqueue import Abort, Discard, Job, Processors, Queue, RetryAfter, Snooze, current_job
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ LATER = Queue("later", Order)
 ONCE = Queue("once", Order)
 PLAIN = Queue("plain", Order)
 LIMITED = Queue("limited", Order)
+BROKEN = Queue("broken", Order)
 processors = Processors()
 
 
@@ -138,6 +139,19 @@ def take_payload(order: Order) -> None:
     """Take the payload alone."""
     assert type(order) is Order
     Path(order.file).write_text(f"{order.word} {current_job().id}")
+
+
+@processors.process(BROKEN, run="process", fail_on=(KeyError,))
+def fail(order: Order) -> None:
+    """Fail for good, by a type that travels."""
+    raise KeyError(order.word)
+
+
+@processors.process(BROKEN.dead, run="process")
+def mend(job: Job[Order]) -> Discard | None:
+    """Say what becomes of a dead letter, from another process."""
+    assert job.dead is not None
+    return Discard() if job.payload.word == job.dead.failures[-1].error.split("'")[1] else None
 
 
 @processors.process(LIMITED, run="process", attempts=1, timeout="1s")

@@ -6,29 +6,14 @@ import asyncio
 
 from pgqueue import LeaseLost, Postgres, Processors, Worker
 from pgqueue.worker.slots import Slots
+from tests.worker.gauge import Gauge
 from tests.worker.running import Connection, census, drained, eventually, one, running, soon
-
-
-class Gauge:
-    """Counts attempts in flight, and lets them end when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = self.peak = 0
-        self.entered: asyncio.Queue[int] = asyncio.Queue()
-        self.leave = asyncio.Semaphore(0)
-
-    async def hold(self, payload: int) -> None:
-        self.now += 1
-        self.peak = max(self.peak, self.now)
-        self.entered.put_nowait(payload)
-        await self.leave.acquire()
-        self.now -= 1
 
 
 async def test_no_more_attempts_run_at_once_than_the_processor_allows(
     pg: Postgres, processors: Processors, conn: Connection
 ) -> None:
-    """A05: fifty jobs through five slots: five in flight, never six, none claimed beyond."""
+    """A05, F11: fifty jobs through five slots: five in flight, never six, none claimed beyond."""
     gauge = Gauge()
 
     @processors.process("audio", concurrency=5)
@@ -72,6 +57,51 @@ async def test_a_full_processor_leaves_the_others_their_slots(
         assert sorted([await soon(ran.get()) for _ in range(10)]) == list(range(10))
         assert gauge.peak == 2
         for _ in range(4):
+            gauge.leave.release()
+        await drained(conn)
+
+
+async def test_the_workers_own_cap_is_above_those_of_its_processors(
+    pg: Postgres, processors: Processors, conn: Connection
+) -> None:
+    """F11: two processors of three each in a worker of four: four run, and each has some."""
+    gauge = Gauge()
+
+    @processors.process("one", concurrency=3)
+    async def hold(payload: int) -> None:
+        await gauge.hold(payload)
+
+    @processors.process("two", concurrency=3)
+    async def hold_too(payload: int) -> None:
+        await gauge.hold(payload)
+
+    pg.push_many("one", [1] * 9, on=conn)
+    pg.push_many("two", [2] * 9, on=conn)
+    async with running(Worker(pg, include=[processors], concurrency=4)):
+        first = [await soon(gauge.entered.get()) for _ in range(4)]
+        assert sorted(set(first)) == [1, 2]
+        for _ in range(18):
+            gauge.leave.release()
+        await drained(conn)
+    assert gauge.peak == 4
+
+
+async def test_short_jobs_run_on_beside_long_ones(
+    pg: Postgres, processors: Processors, conn: Connection
+) -> None:
+    """C16, D15: with all but one slot held, the short jobs behind and between are not starved."""
+    gauge = Gauge()
+    ran: asyncio.Queue[int] = asyncio.Queue()
+
+    @processors.process("mixed")
+    async def run(payload: int) -> None:
+        await (gauge.hold(payload) if payload < 0 else ran.put(payload))
+
+    pg.push_many("mixed", [-1, -2, -3, *range(200)], on=conn)
+    async with running(Worker(pg, include=[processors], concurrency=4)):
+        assert [await soon(ran.get()) for _ in range(200)] == list(range(200))
+        assert gauge.now == 3
+        for _ in range(3):
             gauge.leave.release()
         await drained(conn)
 

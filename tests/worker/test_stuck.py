@@ -12,6 +12,7 @@ import pytest
 from pgqueue import Job, Postgres, Processors, Worker, fixed
 from pgqueue.errors import HandlersStuck
 from tests.worker.conftest import QUICK
+from tests.worker.gauge import Gauge
 from tests.worker.running import Connection, census, drained, eventually, one, running, soon
 
 DEAD = "select reason, attempt, failures -> -1 ->> 'error' from pgqueue.dead_jobs"
@@ -68,9 +69,7 @@ async def test_a_handler_that_swallows_every_cancellation_is_given_up_with_its_s
 ) -> None:
     """M14, P6: it has failed and is fenced, others use what slots are left, until it does end."""
     caplog.set_level("INFO")
-    stubborn, running_now, most = Stubborn(99), 0, 0
-    entered: asyncio.Queue[int] = asyncio.Queue()
-    leave = asyncio.Semaphore(0)
+    stubborn, gauge = Stubborn(99), Gauge()
 
     @processors.process("audio", timeout="50ms", retries=0)
     async def run(payload: int) -> None:
@@ -78,12 +77,7 @@ async def test_a_handler_that_swallows_every_cancellation_is_given_up_with_its_s
 
     @processors.process("next")
     async def run_next(payload: int) -> None:
-        nonlocal running_now, most
-        running_now += 1
-        most = max(most, running_now)
-        entered.put_nowait(payload)
-        await leave.acquire()
-        running_now -= 1
+        await gauge.hold(payload)
 
     pg.push("audio", 1, on=conn)
     async with running(Worker(pg, include=[processors], concurrency=2)):
@@ -92,15 +86,15 @@ async def test_a_handler_that_swallows_every_cancellation_is_given_up_with_its_s
         assert one(conn, DEAD) == ("exhausted", 1, late)
         pg.push_many("next", range(3), on=conn)
         for n in range(2):
-            assert await soon(entered.get()) == n
-            leave.release()
-        assert (await soon(entered.get()), most) == (2, 1)
+            assert await soon(gauge.entered.get()) == n
+            gauge.leave.release()
+        assert (await soon(gauge.entered.get()), gauge.peak) == (2, 1)
         stubborn.go.set()
         await eventually(lambda: "the handler that was stuck has ended" in caplog.text, True)
         pg.push("next", 3, on=conn)
-        assert (await soon(entered.get()), most) == (3, 2)
-        leave.release()
-        leave.release()
+        assert (await soon(gauge.entered.get()), gauge.peak) == (3, 2)
+        gauge.leave.release()
+        gauge.leave.release()
         await drained(conn)
     assert "does not end. It is at:" in caplog.text
     assert "self.go.wait()" in caplog.text
