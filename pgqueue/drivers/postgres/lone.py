@@ -11,8 +11,8 @@ import psycopg
 from pgqueue.drivers.postgres.deadline import deadline_in_thread
 from pgqueue.drivers.postgres.session import (
     begin_ours_in_thread,
+    ended,
     read_committed_in_thread,
-    refuse_ended_in_thread,
 )
 
 
@@ -27,7 +27,7 @@ class Lone:
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[Any]]:
         """Lend it for statements that take `patience` at most, as READ COMMITTED."""
-        if self._ended():
+        if ended(self._conn):
             self._conn.close()
             self._conn = self._connected()
         conn = self._conn
@@ -37,14 +37,6 @@ class Lone:
     def close(self) -> None:
         """Disconnect."""
         self._conn.close()
-
-    def _ended(self) -> bool:
-        if not self._conn.closed:
-            try:
-                refuse_ended_in_thread(self._conn)
-            except psycopg.Error:
-                return True
-        return bool(self._conn.closed)
 
     def _connected(self) -> psycopg.Connection[Any]:
         conn = psycopg.connect(self._conninfo, autocommit=True)

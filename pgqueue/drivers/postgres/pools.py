@@ -19,9 +19,8 @@ from pgqueue.drivers.postgres.session import (
     begin,
     begin_in_thread,
     begin_ours,
+    ended,
     read_committed,
-    refuse_ended,
-    refuse_ended_in_thread,
 )
 
 Async = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
@@ -66,7 +65,7 @@ class Pool:
         """Lend a connection; if what it is used for fails, it or all of them may be thrown away."""
         pool = await self._mine()
         try:
-            async with pool.connection(within) as conn, self._as_ours(conn):
+            async with _living(pool, within) as conn, self._as_ours(conn):
                 try:
                     yield conn
                 except psycopg.Error as error:
@@ -115,7 +114,6 @@ class Pool:
             timeout=patience,
             name=self._application,
             configure=begin if self._patience is None else begin_ours,
-            check=refuse_ended,
             # After that a request tries anew: the pool's own pauses would grow to minutes.
             reconnect_timeout=patience,
             open=False,
@@ -142,7 +140,7 @@ class ThreadPool:
         """Lend a connection; if what it is used for fails, it or all of them may be thrown away."""
         pool = self._mine()
         try:
-            with pool.connection() as conn:
+            with _living_in_thread(pool) as conn:
                 try:
                     yield conn
                 except psycopg.Error as error:
@@ -176,7 +174,32 @@ class ThreadPool:
             timeout=patience,
             name=self._application,
             configure=begin_in_thread,
-            check=refuse_ended_in_thread,
             reconnect_timeout=patience,
             open=False,
         )
+
+
+@contextlib.asynccontextmanager
+async def _living(pool: Async, within: float | None) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    """Lend one that the server has not ended while it was idle.
+
+    The pool's own check pauses before it looks at the next one, and longer each time: a role's
+    idle_session_timeout could end them as fast.
+    """
+    while True:
+        async with pool.connection(within) as conn:
+            if not ended(conn):
+                yield conn
+                return
+            await conn.close()
+
+
+@contextlib.contextmanager
+def _living_in_thread(pool: Blocking) -> Iterator[psycopg.Connection[Any]]:
+    """Do the same with a blocking connection."""
+    while True:
+        with pool.connection() as conn:
+            if not ended(conn):
+                yield conn
+                return
+            conn.close()

@@ -67,17 +67,18 @@ def pooled(conn: Async | Blocking, pid: int) -> bool:
     return bool(pid != conn.info.backend_pid)
 
 
-async def refuse_ended(conn: Async) -> None:
-    """Raise if an idle connection was ended from the other side; the server is not asked."""
-    refuse_ended_in_thread(conn)
-
-
-def refuse_ended_in_thread(conn: Async | Blocking) -> None:
-    """Do the same with a blocking connection."""
+def ended(conn: Async | Blocking) -> bool:
+    """Return whether an idle connection was ended from the other side; the server is not asked."""
+    if conn.closed:
+        return True
     looking = select.poll()
     looking.register(conn.pgconn.socket, select.POLLIN)
-    while looking.poll(0):
-        conn.pgconn.consume_input()
+    try:
+        while looking.poll(0):
+            conn.pgconn.consume_input()
+    except psycopg.Error:
+        return True
+    return False
 
 
 def _begin(conn: Async | Blocking, pid: int) -> None:
