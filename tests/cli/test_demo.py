@@ -40,6 +40,7 @@ COUNTED = Counted(
     recovered=2,
     definitions=50,
     definitions_noted=50,
+    noted=3,
     dead=2,
     unfinished=0,
 )
@@ -88,7 +89,8 @@ def test_the_demo_accounts_for_every_file_and_leaves_nothing_behind(tmp_path: Pa
     assert number["files"] == number["jobs"] == good + 3
     assert number["indexed"] == number["completed"] == good + 1
     assert number["recovered"] >= 1
-    assert (number["retries"], number["killed"], number["dead"]) == (6, 1, 2)
+    assert [number[one] for one in ("retries", "killed", "noted", "dead")] == [6, 1, 3, 2]
+    assert re.search(r"^\$ pgqueue dead list\n+id .*\n(\d+ +sources .*\n){3}", said, re.MULTILINE)
     assert "SyntaxError: '(' was never closed (bracket.py, line 2)" in said
     assert re.search(r"^\d+ +\| exhausted \| SyntaxError: .*encoding\.py", said, re.MULTILINE)
     assert "Everything adds up" in said
@@ -131,6 +133,7 @@ def test_an_account_that_adds_up_has_no_complaints() -> None:
         ({"runs": 22}, "runs is 22 and must be 21"),
         ({"retries": 5}, "retries is 5 and must be 6"),
         ({"recovered": 1}, "recovered is 1 and must be 2"),
+        ({"noted": 2}, "noted is 2 and must be 3"),
         ({"dead": 3, "waiting": 3}, "dead is 3 and must be 2"),
         ({"waiting": 3}, "waiting is 3 and must be 2"),
         ({"definitions": 51}, "definitions is 51 and must be 50"),
@@ -166,6 +169,7 @@ def test_the_tables_are_counted_as_they_are(conn: psycopg.Connection[Any], tmp_p
     conn.execute(
         "insert into demo.indexed select 1, %s, 2, 8, 1 from generate_series(1, 2)", (first,)
     )
+    conn.execute("insert into demo.deaths values (%s, 'exhausted', 3)", (third,))
     conn.execute("insert into demo.definitions values (1, 'f', 'function', 1)")
     conn.execute("update demo.files set status = 'indexed' where id = 1")
     conn.execute("delete from pgqueue.jobs where id = %s", (third,))
@@ -180,6 +184,7 @@ def test_the_tables_are_counted_as_they_are(conn: psycopg.Connection[Any], tmp_p
         recovered=2,
         definitions=1,
         definitions_noted=2,
+        noted=1,
         dead=0,
         unfinished=2,
     )

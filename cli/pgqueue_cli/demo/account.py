@@ -40,6 +40,7 @@ class Counted:
     recovered: int
     definitions: int
     definitions_noted: int
+    noted: int
     dead: int
     unfinished: int
 
@@ -107,6 +108,7 @@ def _faults(done: Done, counted: Counted) -> Iterator[Line]:
     # A kill that met an idle worker would have proved nothing.
     held = max(len(done.held), 1)
     yield Line("recovered", counted.recovered, held, "jobs it held, completed by the other worker")
+    yield Line("noted", counted.noted, done.broken, "by the processor of dead letters, once each")
     yield Line(
         "dead",
         counted.dead,

@@ -32,6 +32,12 @@ worker = Worker(pg, include=[processors])
 runs = Runs(pg.config)
 
 
+@processors.process(SOURCES.dead)
+async def note(job: Job[Source]) -> None:
+    """Write down which file could not be indexed; its dead letter stays, and can be redriven."""
+    await runs.note_death(job)
+
+
 @processors.process(SOURCES, retries=RETRIES, backoff=fixed("200ms"))
 async def index(job: Job[Source]) -> None:
     """Parse a file, and write what it defines in the transaction that completes the job."""

@@ -11,5 +11,6 @@ select
   (select count(*) from demo.indexed where job = any (%(held)s) and worker <> %(killed)s) as recovered,
   (select count(*) from demo.definitions) as definitions,
   (select coalesce(sum(definitions), 0) from demo.indexed)::bigint as definitions_noted,
-  (select count(*) from pgqueue.dead_jobs) as dead,
+  (select count(*) from demo.deaths where reason = 'exhausted') as noted,
+  (select count(*) from pgqueue.dead_jobs where handled_at is not null) as dead,
   (select count(*) from pgqueue.jobs) + (select count(*) from pgqueue.scheduled_jobs) as unfinished

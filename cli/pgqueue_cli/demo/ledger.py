@@ -22,8 +22,10 @@ select id from pgqueue.jobs
 where split_part(worker, ':', 2) = %s::text and lease is not null and visible_at > now()
 """
 CONNECTED = "select from pg_stat_activity where split_part(application_name, ':', 4) = %s::text"
+# A dead letter that its processor has not seen yet is work, too.
 UNFINISHED = """
 select (select count(*) from pgqueue.jobs) + (select count(*) from pgqueue.scheduled_jobs)
+  + (select count(*) from pgqueue.dead_jobs where handled_at is null)
 """
 
 DEAD = """select id, reason, failures -> -1 ->> 'error' as error

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -23,11 +24,23 @@ class Runs:
 
     async def note(self, job: Job[Any]) -> None:
         """Write down that this attempt starts, here and now."""
-        conn = self._idle.pop() if self._idle else await self._connect()
-        await conn.execute(
+        await self._execute(
             "insert into demo.runs (job, attempt, worker) values (%s, %s, %s)",
             (job.id, job.attempt, os.getpid()),
         )
+
+    async def note_death(self, job: Job[Any]) -> None:
+        """Write down once why a job has died, however often its dead letter is delivered."""
+        dead = job.dead
+        await self._execute(
+            "insert into demo.deaths (job, reason, failures) values (%s, %s, %s) "
+            "on conflict do nothing",
+            (job.id, dead and dead.reason, dead and len(dead.failures)),
+        )
+
+    async def _execute(self, query: LiteralString, values: Sequence[object]) -> None:
+        conn = self._idle.pop() if self._idle else await self._connect()
+        await conn.execute(query, values)
         self._idle.append(conn)
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:

@@ -27,6 +27,13 @@ create table demo.indexed (
 );
 comment on table demo.indexed is 'One row for each completion, written in the completing transaction.';
 
+create table demo.deaths (
+  job bigint primary key,
+  reason text not null,
+  failures integer not null
+);
+comment on table demo.deaths is 'What the processor of dead letters was given: each dead job once.';
+
 create table demo.runs (
   job bigint not null,
   attempt integer not null,

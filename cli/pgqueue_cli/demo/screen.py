@@ -71,6 +71,13 @@ class Screen:
         for row in ruled:
             self.say(" | ".join(map(str.ljust, row, widths)).rstrip())
 
+    def command(self, words: str, output: str) -> None:
+        """Show a command as one would type it, and what it printed."""
+        self.title(f"\n$ {words}")
+        for line in output.splitlines():
+            self.say(line)
+        self.say()
+
     def say(self, text: str = "", style: str = "") -> None:
         """Write a line."""
         self._print(Text(text, style=style))

@@ -23,7 +23,7 @@ from pgqueue_cli.demo.errors import DemoError
 from pgqueue_cli.demo.ledger import Connection
 from pgqueue_cli.demo.screen import Screen
 from pgqueue_cli.demo.watch import drained, killed_at_work
-from pgqueue_cli.demo.workers import COMMAND, SETTINGS, two_workers
+from pgqueue_cli.demo.workers import COMMAND, SETTINGS, dead_list, two_workers
 
 NEXT = """
 The server and its data are gone. To go on:
@@ -81,6 +81,7 @@ def _index(screen: Screen, conn: Connection, dsn: str, folder: Path) -> list[Lin
             )
             drained(second, conn, len(jobs), show)
         failures = _dead(screen, conn)
+        screen.command("pgqueue dead list", dead_list(dsn))
         _redrive(screen, conn, jobs[folder / corpus.MENDABLE], folder / corpus.MENDABLE)
         with screen.progress("indexing", len(jobs)) as show:
             drained(second, conn, len(jobs), show)
@@ -128,7 +129,7 @@ def _redrive(screen: Screen, conn: Connection, job: int, path: Path) -> None:
     corpus.mend(path)
     if not ledger.redrive(conn, job):
         raise DemoError(f"job {job} ({path.name}) should have died and could not be redriven")
-    screen.step("redriven", f"{path.name} is mended: pgqueue dead redrive {job}")
+    screen.step("redriven", f"{path.name} is mended: pg.dead.redrive({job})")
 
 
 @contextmanager

@@ -87,6 +87,20 @@ def two_workers(dsn: str, folder: Path) -> Iterator[tuple[WorkerProcess, WorkerP
         yield first, second
 
 
+def dead_list(dsn: str) -> str:
+    """Return what `pgqueue dead list` prints."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "pgqueue_cli.main", "dead", "list"],
+        env=_environment(dsn),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ended.returncode:
+        raise DemoError(f"pgqueue dead list ended with {ended.returncode}: {ended.stderr.strip()}")
+    return ended.stdout
+
+
 def _environment(dsn: str) -> dict[str, str]:
     """The user's environment, without their own database and settings."""
     kept = {
