@@ -1,6 +1,7 @@
 """What OpenTelemetry is told of a worker; needs the extra `otel`."""
 
 try:
+    from pgqueue.telemetry.depths import observe_dead
     from pgqueue.telemetry.tracing import Tracing
 except ModuleNotFoundError as error:
     if not str(error.name).startswith("opentelemetry"):
@@ -9,4 +10,4 @@ except ModuleNotFoundError as error:
         "pgqueue.telemetry needs OpenTelemetry: install pgqueue-driver[otel]", name=error.name
     ) from error
 
-__all__ = ["Tracing"]
+__all__ = ["Tracing", "observe_dead"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pgqueue import Postgres
-from pgqueue.drivers.postgres.stats import DeadDepth
+from pgqueue.stats import DeadDepth
 from tests.drivers.letters import bury
 from tests.drivers.store import Connection, claim, insert
 

@@ -27,7 +27,7 @@ from pgqueue.drivers.postgres.placing import (
 from pgqueue.drivers.postgres.pools import Pool
 from pgqueue.drivers.postgres.publish import Publisher
 from pgqueue.drivers.postgres.source import Source
-from pgqueue.drivers.postgres.stats import Stats, stats
+from pgqueue.drivers.postgres.stats import stats
 from pgqueue.drivers.postgres.streaming import (
     Progress,
     batches,
@@ -40,6 +40,7 @@ from pgqueue.plain import Json
 from pgqueue.producer import lane
 from pgqueue.pushed import Ids, Pushed
 from pgqueue.queue import Queue
+from pgqueue.stats import Stats
 
 T = TypeVar("T")
 R = TypeVar("R")
