@@ -27,6 +27,10 @@ _FIRST_WAIT = 5.0
 _LONGEST_WAIT = 600.0
 _GIVEN_UP_AFTER = 86_400.0
 
+# An event costs a tenth of an attempt that does nothing, and few handlers ask for it: from a
+# thread of theirs, perhaps, while the loop sets it.
+_ASKING = threading.Lock()
+
 Interruption = Literal["timeout", "lost", "shutdown"]
 
 
@@ -44,7 +48,25 @@ class Attempt:
     abandoned: bool = False
     task: asyncio.Task[None] | None = None
     answer: Any = None
-    stopping: threading.Event = field(default_factory=threading.Event)
+    _warned: bool = False
+    _stopping: threading.Event | None = None
+
+    @property
+    def stopping(self) -> threading.Event:
+        """Set once the handler should come to an end; made for a handler that asks."""
+        with _ASKING:
+            if self._stopping is None:
+                self._stopping = threading.Event()
+                if self._warned:
+                    self._stopping.set()
+            return self._stopping
+
+    def warn(self) -> None:
+        """Let the handler know that it should come to an end."""
+        with _ASKING:
+            self._warned = True
+            if self._stopping is not None:
+                self._stopping.set()
 
     @property
     def lease(self) -> Lease:
@@ -58,7 +80,7 @@ class Attempt:
 
     def interrupt(self, why: Interruption) -> bool:
         """Cancel the handler, once; return whether this is that time: the first reason counts."""
-        self.stopping.set()
+        self.warn()
         if self.interruption is not None or self.task is None:
             return False
         self.interruption = why

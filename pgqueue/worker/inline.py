@@ -94,6 +94,6 @@ class Inline:
             except TimeoutError as error:
                 if limits.timeout is None or not alarm.expired():
                     raise
-                attempt.stopping.set()
+                attempt.warn()
                 late = f"it took longer than {durations.format(limits.timeout)}"
                 raise TimeoutError(late) from error

@@ -86,7 +86,7 @@ class Runner:
             self._interrupt(earlier, "lost")
         self._running[delivery.id] = attempt
         if self._stopping:
-            attempt.stopping.set()
+            attempt.warn()
         if self._releasing:  # its claim was under way when the handlers were cancelled
             self._settle(attempt, Release())
             return
@@ -109,7 +109,7 @@ class Runner:
         """Let every handler know that the worker is stopping, also those yet to start."""
         self._stopping = True
         for attempt in self.held():
-            attempt.stopping.set()
+            attempt.warn()
 
     def release(self) -> None:
         """Cancel every handler and start no more; their jobs are given back uncounted."""
