@@ -68,6 +68,8 @@ class Fetcher:
                 await first(self._slots.given(), self._stopping.wait(), within=self.stamp.interval)
                 self.stamp.renew()
                 continue
+            # Looked at before: an attempt that ends meanwhile leaves room, and may have pushed.
+            unused = self._slots.unused
             claimed = await self._source.claim(self._claim(rooms))
             self.stamp.renew()
             self._turn += 1
@@ -75,10 +77,11 @@ class Fetcher:
             for delivery in claimed:
                 self._start(delivery)
             if not claimed and not self._stopping.is_set():
-                if self._nothing_left():
+                if unused and self._nothing_left():
                     self.reason = "nothing left"
                     return
-                await self._idle(full=len(rooms) < len(self._appetite.queues))
+                full = len(rooms) < len(self._appetite.queues)
+                await self._idle(full=full or (self._until.empty and not unused))
 
     def _enough(self) -> bool:
         if self._until.left(self._claimed) == 0:
@@ -91,13 +94,13 @@ class Fetcher:
 
     def _nothing_left(self) -> bool:
         waits = self._until.delayed and self._source.delayed
-        return self._until.empty and self._slots.unused and not waits
+        return self._until.empty and not waits
 
     async def _idle(self, *, full: bool) -> None:
         reasons = [self._source.wait(self._appetite.poll_interval), self._stopping.wait()]
         # A queue that had no room may have jobs, and nobody would ring for them; nor does anybody
         # when the last attempt ends.
-        if full or (self._until.empty and not self._slots.unused):
+        if full:
             reasons.append(self._slots.given())
         await first(*reasons)
 

@@ -61,6 +61,27 @@ async def test_it_waits_for_delayed_jobs_if_it_is_told_to(
     assert census(conn) == {}
 
 
+async def test_a_full_queue_is_not_an_empty_one(
+    pg: Postgres, processors: Processors, conn: Connection
+) -> None:
+    """C40, E09: a claim beside a running attempt, or past a full queue, proves nothing."""
+    ran: list[str] = []
+
+    @processors.process("audio", concurrency=1)
+    async def play(payload: str) -> None:
+        ran.append(payload)
+        if len(ran) < 30:
+            await pg.push("video", payload)
+
+    @processors.process("video", concurrency=1)
+    async def show(payload: str) -> None:
+        ran.append(payload)
+
+    pg.push_many("audio", map(str, range(40)), on=conn)
+    await soon(Worker(pg, include=[processors]).run(EMPTY))
+    assert census(conn) == {}
+
+
 async def test_an_empty_queue_stops_it_at_once(pg: Postgres, processors: Processors) -> None:
     @processors.process("audio")
     async def play(payload: int) -> None: ...
