@@ -18,6 +18,7 @@ HOMES = {
     "rich": ("cli/",),
     "alembic": ("migrations/",),
     "sqlalchemy": ("migrations/",),
+    "django": ("pgqueue/integrations/django/",),
     "opentelemetry": ("pgqueue/telemetry/",),
 }
 # Parts of the worker that others are handed or read from; all the rest only meet in `Worker`.
@@ -30,6 +31,7 @@ SHARED_IN_WORKER = (
     "children",
     "dispatcher",
     "executors",
+    "forks",
     "journal",
     "loan",
     "rebuilt",

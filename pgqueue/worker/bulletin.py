@@ -68,6 +68,11 @@ def frozen(complaint: str) -> None:
     worker.critical("%s; it does not come back by itself, so this worker ends", complaint)
 
 
+def refused(error: BackendError) -> None:
+    """Say that the database does not let a service go on, and that it will not."""
+    worker.critical("the database ends this worker: %s", error)
+
+
 def defect(error: BaseException) -> None:
     """Say that a service ended by an error that nobody expected."""
     worker.critical("a defect ends this worker: %s", error, exc_info=error)

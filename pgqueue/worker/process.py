@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from pgqueue.errors import HandlersStuck
 from pgqueue.worker import bulletin
+from pgqueue.worker.forks import Forks
 from pgqueue.worker.until import Until
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -55,6 +56,7 @@ def run(worker: Stoppable, until: Until | None = None, beside: Beside | None = N
     try:
         for number in _SIGNALS:
             loop.add_signal_handler(number, heed, number)
+        Forks(_SIGNALS, working=lambda: not loop.is_closed()).watch()
         loop.run_until_complete(_work(worker, until, beside or nullcontext()))
     except HandlersStuck:
         code = STUCK

@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from time import monotonic
 from typing import Any, Protocol
 
-from pgqueue.errors import Unavailable
+from pgqueue.errors import BackendError, Unavailable
 from pgqueue.worker import bulletin
 from pgqueue.worker.stamp import Stamp
 
@@ -36,7 +36,7 @@ class Service(Protocol):
 async def supervise(service: Service) -> None:
     """Run a service, starting it again after the storage was away, with full jitter.
 
-    Any other error is a defect, and goes up.
+    Any other error goes up: what the database will not let us do, or a defect.
     """
     pause = _FIRST_PAUSE
     while True:
@@ -47,6 +47,10 @@ async def supervise(service: Service) -> None:
         except Unavailable as error:
             service.stamp.miss()
             bulletin.unavailable(service.stamp.service, error)
+        except BackendError as error:
+            service.stamp.end(defect=True)
+            bulletin.refused(error)
+            raise
         except Exception as error:
             service.stamp.end(defect=True)
             bulletin.defect(error)

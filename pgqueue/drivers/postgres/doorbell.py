@@ -65,10 +65,12 @@ class Doorbell:
         """Begin to listen; until that is proven the worker polls."""
         self._loop = asyncio.get_running_loop()
         self._side.start()
-        self._side.begin(self._hearing.run()).add_done_callback(_ended)
+        self._listening = self._side.begin(self._hearing.run())
+        self._listening.add_done_callback(_ended)
 
     async def close(self) -> None:
         """Listen no more; the bells vanish with the connection."""
+        self._listening.cancel()
         await self._side.stop()
 
     @property
@@ -98,7 +100,8 @@ class Doorbell:
 
     async def _fall_asleep(self) -> None:
         self._holding = True
-        taken = await self._side.begin(self._hearing.listener.take(self._queues))
+        # Not cancelled with the waiter: a slot may become free just now.
+        taken = await asyncio.shield(self._side.begin(self._hearing.listener.take(self._queues)))
         self._asleep, self._looks = taken and self._hears, 0
         self._tries = 0 if taken else self._tries + 1
         if self._tries == _TRIES:

@@ -25,28 +25,26 @@ class SideLoop:
         self._thread.start()
 
     def begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
-        """Have the thread's loop do something; whoever stops waiting for it does not cancel it."""
-        return asyncio.shield(asyncio.wrap_future(self._submit(work)))
+        """Have the thread's loop do something, until the future is cancelled."""
+        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     async def stop(self) -> None:
-        """Cancel what goes on there, and end the thread."""
+        """End the thread, when what goes on there has ended or has taken too long."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
             await asyncio.to_thread(self._thread.join, _ENDING)
 
-    def _submit(self, work: Coroutine[Any, Any, T]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
-
     def _run(self) -> None:
         try:
             self._loop.run_forever()
-            self._loop.run_until_complete(_cancel_all())
+            self._loop.run_until_complete(_end_all())
         finally:
             self._loop.close()
 
 
-async def _cancel_all() -> None:
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
+async def _end_all() -> None:
+    if going_on := asyncio.all_tasks() - {asyncio.current_task()}:
+        _, left = await asyncio.wait(going_on, timeout=_ENDING / 2)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
