@@ -156,8 +156,9 @@ def _duration(value: Duration | None, field: str) -> timedelta | None:
 def _kinds(said: Any, field: str) -> tuple[type[BaseException], ...] | None:
     if said is None:
         return None
-    several = said if isinstance(said, Iterable) and not isinstance(said, type) else (said,)
-    kinds = tuple(several)
+    kinds: tuple[Any, ...] = (said,)
+    if isinstance(said, Iterable) and not isinstance(said, type):
+        kinds = tuple(said)
     if not kinds or not all(isinstance(x, type) and issubclass(x, BaseException) for x in kinds):
         raise ConfigError(f"{field} is {said!r:.60}; give types of exceptions, one or more")
     return kinds

@@ -41,9 +41,8 @@ class Executors:
         argument = job if processor.takes_job else job.payload
         if not processor.is_async:
             context = contextvars.copy_context()
-            return await self._threads.run(
-                job, partial(context.run, _call, handler, argument, scope)
-            )
+            call = partial(_call, handler, argument, scope)
+            return await self._threads.run(job, lambda: context.run(call))
         if scope is None:
             return await handler(argument)
         async with scope:
