@@ -9,6 +9,7 @@ from inspect import signature
 from typing import Any, TypeVar
 
 from pgqueue import durations
+from pgqueue.answer import Discard, Redrive
 from pgqueue.drivers.postgres import Postgres
 from pgqueue.drivers.postgres.stored import StoredJob, connect, rewind, stored
 from pgqueue.drivers.sync import Sync
@@ -146,6 +147,8 @@ def _kind(ended: AttemptEnded) -> str:
             return "lost"
         case Done(skipped=skipped):
             return "skipped" if skipped else "done"
+        case Redrive() | Discard():
+            return "done"
         case Retry():
             return "retried"
         case Dead():

@@ -10,6 +10,7 @@ from pgqueue import (
     ConfigError,
     Job,
     Memory,
+    Postgres,
     Processors,
     Queue,
     Redrive,
@@ -121,10 +122,11 @@ def test_a_name_that_cannot_be_one_is_refused(name: str) -> None:
         Processors().process(ORDERS, dead_letter=name)
 
 
-@pytest.mark.parametrize("driver", [Memory, Sync])
+@pytest.mark.parametrize("driver", [Memory, Sync, Postgres])
 async def test_nobody_pushes_to_it(driver: Any) -> None:
-    """L6: only dying jobs go there."""
-    async with driver(env=False) as producer:
+    """L6: only dying jobs go there; PostgreSQL is not asked."""
+    settings = {"dsn": "host=nowhere"} if driver is Postgres else {}
+    async with driver(env=False, **settings) as producer:
         with pytest.raises(ValueError, match=r"dead letters of orders.*push to orders"):
             await producer.push(ORDERS.dead, 1)
         with pytest.raises(ValueError, match="addresses of dead letters"):
