@@ -26,6 +26,7 @@ ROWS = {
     "one job's history": [("1", "ValueError: no"), ("2", "TimeoutError: bank")],
     "fields of the payload": [(2, "2"), (3, "3")],
     "dead letters with a processor at work on them": [(3, "orders", "w")],
+    "what processors of dead letters have given up, and why": [(2, "orders", 5, "KeyError: 2")],
     "redrive one": [(True,)],
     "redrive some": [(1,)],
     "discard one": [(True,)],
@@ -48,6 +49,10 @@ def dead(conn: psycopg.Connection[Any]) -> None:
     conn.execute(
         "update pgqueue.dead_jobs set lease = 7, worker = 'w',"
         " visible_at = now() + interval '1 h' where id = 3"
+    )
+    conn.execute(
+        "update pgqueue.dead_jobs set parked_at = now(), dead_attempt = 5,"
+        """ dead_failures = '[{"error": "KeyError: 2"}]' where id = 2"""
     )
 
 
