@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -21,7 +21,6 @@ from tests.places import open_to_all
 from tests.worker.running import Connection, one
 
 MIB = 24
-FILL = "insert into filler select repeat('x', 7000) from generate_series(1, 100)"
 
 
 @pytest.fixture
@@ -45,30 +44,23 @@ def conn(primary: DevServer) -> Iterator[Connection]:
         yield connection
 
 
-def endlessly(do: Callable[[], object]) -> None:
-    """Do something until it raises."""
-    while True:
-        do()
-
-
-def fill(conn: Connection, folder: Path, *tables: str) -> None:
-    """Put tables on the small disk, and leave no page for them."""
+def fill(conn: Connection, folder: Path, table: str) -> Path:
+    """Put a table on the small disk, and return the file that leaves no page there for it."""
     conn.execute(f"create tablespace small location '{folder}'".encode())
-    for table in tables:
-        conn.execute(f"alter table pgqueue.{table} set tablespace small".encode())
-    conn.execute("create table filler (text text) tablespace small")
-    conn.execute("alter table filler alter text set storage plain")
-    for statement in (FILL, "insert into filler values ('x')"):
-        with pytest.raises(psycopg.errors.DiskFull):
-            endlessly(partial(conn.execute, statement.encode()))
+    conn.execute(f"alter table pgqueue.{table} set tablespace small".encode())
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
     assert os.statvfs(folder).f_bavail == 0
+    return filler
 
 
 async def test_outcomes_wait_for_room_and_are_not_lost(
     primary: DevServer, conn: Connection, small: Path, crew: Workers, ledger: Ledger
 ) -> None:
-    """M35, P1, P8: each retry is written once there is room; other jobs go on in the meantime."""
-    fill(conn, small, "scheduled_jobs")
+    """M35, P1, P8: each retry is written once there is room, and until then its lease is kept."""
+    filler = fill(conn, small, "scheduled_jobs")
     pg = Postgres(primary.dsn)
     failing = pg.push(FAILING, 0, on=conn)
     worker = await crew.serving(dsn=primary.dsn, **LONG)
@@ -76,7 +68,7 @@ async def test_outcomes_wait_for_room_and_are_not_lost(
     with pytest.raises(Unavailable, match="DiskFull 53100: could not extend file"):
         pg.push(QUICK, 0, on=conn, delay="1s")
     assert ledger.attempts() == {failing: [1]}
-    conn.execute("drop table filler")
+    filler.unlink()
     await settled(primary.dsn)
     assert ledger.attempts() == {failing: [1, 2, 3]}
     assert one(conn, "select array_agg(id) from pgqueue.dead_jobs") == [failing]
@@ -90,12 +82,12 @@ async def test_a_worker_claims_nothing_for_lack_of_room_and_then_all(
     pg = Postgres(primary.dsn)
     conn.execute("alter table pgqueue.jobs set (fillfactor = 100)")
     jobs = pg.push_many(QUICK, range(300), on=conn)
-    fill(conn, small, "jobs")
+    filler = fill(conn, small, "jobs")
     worker = await crew.serving(dsn=primary.dsn, **LONG)
     await worker.prints("Fetcher lost the database and tries again: DiskFull 53100")
     with pytest.raises(Unavailable, match="DiskFull"):
-        endlessly(lambda: pg.push(QUICK, 0, on=conn))
-    conn.execute("drop table filler")
+        pg.push_many(QUICK, range(1000), on=conn)
+    filler.unlink()
     await settled(primary.dsn)
     assert set(jobs) <= set(ledger.runs())
     assert set(ledger.runs().values()) == {1}
