@@ -73,6 +73,23 @@ async def test_a_claim(source: Source, pg: Postgres, conn: Connection) -> None:
     await works_on(source, pg, conn)
 
 
+async def test_connecting_and_disconnecting(pg: Postgres, conn: Connection) -> None:
+    """M37: whenever it is cancelled, no connection stays, neither used nor idle."""
+
+    kept: list[Source] = []  # so that nobody collects what they have forgotten to close
+
+    async def used(k: int) -> bool:
+        kept.append(pg.source(["audio"], "test"))
+        async with kept[-1] as source:
+            await source.claim(claim(k))
+            await source.wait(MOMENT)
+        return True
+
+    async for k, ended in at_every_await(used):
+        await eventually(lambda: one(conn, OPEN), 0)
+        assert not ended or k > 5
+
+
 async def test_a_sleep_and_the_claim_that_ends_it(
     source: Source, pg: Postgres, conn: Connection
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AsyncExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
@@ -19,6 +19,7 @@ from pgqueue.drivers.postgres.deadclaims import DeadClaims, live, parts
 from pgqueue.drivers.postgres.deadline import patience
 from pgqueue.drivers.postgres.doorbell import Doorbell
 from pgqueue.drivers.postgres.effects import Effects
+from pgqueue.drivers.postgres.ending import to_its_end
 from pgqueue.drivers.postgres.failures import translated
 from pgqueue.drivers.postgres.lanes import PRIORITIES, Lanes, Sweep
 from pgqueue.drivers.postgres.lone import Lone
@@ -73,15 +74,15 @@ class Source:
         """Connect within `connect_timeout`, and refuse a schema that this code does not know."""
         async with await connect.patiently(self._connection, self._config) as conn:
             await schema.check(conn, self._config.schema)
-        await self._control.open()
-        await self._effects.open()
-        await self._doorbell.open()
+        async with AsyncExitStack() as opened:
+            for part in (self._control, self._effects, self._doorbell):
+                await part.open()
+                opened.push_async_callback(part.close)
+            self._opened = opened.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._doorbell.close()
-        await self._effects.close()
-        await self._control.close()
+        await to_its_end(self._opened.aclose())
 
     async def subscribe(self, pairs: Collection[tuple[str, str]]) -> None:
         """Keep subscriptions, each a topic and a queue, where every publisher finds them."""
