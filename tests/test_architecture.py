@@ -53,6 +53,7 @@ SQL = "pgqueue/drivers/postgres/sql/x.sql"
         ("cli/pgqueue_cli/a.py", "import alembic", "alembic may be imported"),
         ("pgqueue/drivers/postgres/a.py", "import sqlalchemy as sa", "sqlalchemy may be"),
         ("pgqueue/worker/a.py", "from opentelemetry import trace", "opentelemetry may be"),
+        ("pgqueue/testing/a.py", "from django.db import x", "django may be imported"),
         ("pgqueue/queue.py", "from pgqueue.drivers import x", "level 0 imports"),
         ("pgqueue/queue.py", "from pgqueue import worker", "level 0 imports"),
         ("pgqueue/queue.py", "import pydantic", "level 0 imports"),

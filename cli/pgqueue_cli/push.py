@@ -18,6 +18,12 @@ Words = Annotated[
     ),
 ]
 
+Delay = Annotated[
+    str | None, typer.Option(metavar="DURATION", help="Not before then: 30s, 5m, 1h30m.")
+]
+Expiry = Annotated[
+    str | None, typer.Option(metavar="DURATION", help="Dead if not started by then.")
+]
 UniqueKey = Annotated[
     str | None, typer.Option(metavar="KEY", help="Only if no job of the queue holds the key.")
 ]
@@ -31,16 +37,12 @@ def push(
     words: Words,
     *,
     name: Annotated[str | None, typer.Option(help="Which processor of the queue.")] = None,
-    delay: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="Not before then: 30s, 5m, 1h30m.")
-    ] = None,
+    delay: Delay = None,
     priority: Annotated[int, typer.Option(min=0, max=9, help="0 is claimed first.")] = 5,
     attempts: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Runs in all; default: the processor's.")
     ] = None,
-    expires_in: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="Dead if not started by then.")
-    ] = None,
+    expires_in: Expiry = None,
     unique: UniqueKey = None,
     unique_within: UniqueWithin = None,
     connection: Connection = None,

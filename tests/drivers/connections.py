@@ -209,7 +209,20 @@ def asyncpg_connection(dsn: str) -> Iterator[Caller]:
 
 @contextmanager
 def django_connection(dsn: str) -> Iterator[Caller]:
-    from django.db import connections, transaction
+    from django.db import transaction
+
+    with django_default(dsn) as connection:
+        connection.set_autocommit(False)
+        yield Caller(
+            connection, connection.commit, connection.rollback, lambda: transaction.atomic()
+        )
+        connection.rollback()
+
+
+@contextmanager
+def django_default(dsn: str) -> Iterator[Any]:
+    """Make a database Django's default one, and give Django's connection to it."""
+    from django.db import connections
 
     configure_django()
     parts = conninfo_to_dict(dsn)
@@ -218,13 +231,9 @@ def django_connection(dsn: str) -> Iterator[Caller]:
     connections.settings["default"]["PORT"] = str(parts["port"])
     connection = connections["default"]
     connection.settings_dict.update(connections.settings["default"])
-    connection.set_autocommit(False)
     try:
-        yield Caller(
-            connection, connection.commit, connection.rollback, lambda: transaction.atomic()
-        )
+        yield connection
     finally:
-        connection.rollback()
         connection.close()
         del connections["default"]
 
@@ -232,8 +241,10 @@ def django_connection(dsn: str) -> Iterator[Caller]:
 def configure_django() -> None:
     """Set Django up once in a process."""
     if not django_settings.configured:
+        backend = "pgqueue.integrations.django.PgqueueBackend"
         django_settings.configure(
             DATABASES={"default": {"ENGINE": "django.db.backends.postgresql", "NAME": ""}},
+            TASKS={"default": {"BACKEND": backend, "QUEUES": ["default", "mail"]}},
             INSTALLED_APPS=[],
             USE_TZ=True,
         )

@@ -1,0 +1,1 @@
+"""Adapters for frameworks, each importing its framework and imported by nobody here."""
