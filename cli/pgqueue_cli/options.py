@@ -67,6 +67,10 @@ Health = Annotated[
     ),
 ]
 
+Reload = Annotated[
+    bool, typer.Option("--reload", help="Start again when Python files change; for development.")
+]
+
 # When a worker stops by itself.
 Once = Annotated[bool, typer.Option("--once", help="Run one job, if there is one, and stop.")]
 StopWhenEmpty = Annotated[

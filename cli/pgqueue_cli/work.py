@@ -21,6 +21,7 @@ from pgqueue_cli.options import (
     Memory,
     Once,
     Queues,
+    Reload,
     StopWhenEmpty,
     WaitDelayed,
 )
@@ -38,6 +39,7 @@ def work(
     max_time: MaxTime = None,
     memory: Memory = None,
     health: Health = None,
+    reload: Reload = False,
     log_level: LogLevel = "info",
     log_format: LogFormat = "text",
     app_dir: AppDir = Path(),
@@ -48,7 +50,7 @@ def work(
     from pgqueue.worker.probes import Address, probes
     from pgqueue.worker.process import run
     from pgqueue.worker.until import Until
-    from pgqueue_cli import application, names
+    from pgqueue_cli import application, names, reloading
 
     until = Until(
         empty=once or stop_when_empty,
@@ -57,8 +59,11 @@ def work(
         time=names.duration(max_time, "--max-time"),
         memory=memory and memory * 1024 * 1024,
     )
-    address = None if health is None else Address.parse(health, field="--health")
     configure(log_level, log_format)
+    if reload:
+        raise typer.Exit(reloading.supervise(app_dir))
+    reloading.follow()
+    address = None if health is None else Address.parse(health, field="--health")
     flags = {"queues": names.queues(queue) if queue else None, "concurrency": concurrency}
     worker = application.assembled(target, app_dir, connection=connection, dsn=dsn, flags=flags)
     raise typer.Exit(run(worker, until, address and probes(address, worker.health)))

@@ -32,10 +32,11 @@ def attempts(conn: Connection) -> list[int]:
 def test_the_first_signal_lets_the_running_job_finish_and_claims_no_other(
     shell: Shell, conn: Connection, number: signal.Signals
 ) -> None:
-    """C18: the current job finishes, none is claimed, and the exit code is 0."""
+    """C18, B21, M16: the current job finishes, none is claimed, and the exit code is 0."""
     conn.execute("select pg_advisory_lock(7)")
     with worker_at(shell, "locked") as worker:
         worker.signal(number)
+        worker.until(f"{number.name}: what runs may finish")
         worker.until("is stopping")
         assert shell.run("push", "locked", "2").code == 0
         conn.execute("select pg_advisory_unlock(7)")
@@ -48,18 +49,21 @@ def test_the_first_signal_lets_the_running_job_finish_and_claims_no_other(
 def test_the_second_signal_gives_the_running_job_back_uncounted(
     shell: Shell, conn: Connection, number: signal.Signals, code: int
 ) -> None:
-    """C18: a second signal cancels and releases at once."""
+    """C18, M16, B22: a second signal cancels and releases at once."""
     conn.execute("select pg_advisory_lock(7)")
     with worker_at(shell, "locked") as worker:
         worker.signal(signal.SIGTERM)
         worker.until("is stopping")
         assert attempts(conn) == [1]
         worker.signal(number)
+        worker.until("what runs is given back at once")
         assert worker.end() == code
     assert attempts(conn) == [0]
+    assert "stopped: released at once" in worker.lines[-1]
 
 
 def test_the_third_signal_ends_the_process_where_it_stands(shell: Shell, conn: Connection) -> None:
+    """M16: also when a handler heeds nothing, and nothing more is written."""
     with worker_at(shell, "stubborn") as worker:
         worker.signal(signal.SIGTERM)
         worker.until("is stopping")
@@ -82,6 +86,7 @@ def test_a_handler_that_never_ends_does_not_keep_a_drained_worker(
 def test_a_stuck_thread_does_not_keep_a_worker_that_was_told_twice(
     shell: Shell, conn: Connection
 ) -> None:
+    """M16: its job is given back uncounted, and the process ends."""
     with worker_at(shell, "stuck") as worker:
         worker.signal(signal.SIGTERM)
         worker.until("is stopping")
