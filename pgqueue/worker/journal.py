@@ -28,6 +28,7 @@ def abandoned(delivery: Delivery) -> None:
         "job %d (%s): its handler was cancelled and does not end; the job is given back",
         delivery.id,
         address(delivery),
+        extra=_whose(delivery),
     )
 
 
@@ -40,13 +41,18 @@ def stuck(job: Delivery | Job[Any], stack: str) -> None:
         address(job),
         job.attempt,
         stack.rstrip(),
-        extra={"queue": job.queue, "job_id": job.id, "attempt": job.attempt},
+        extra=_whose(job),
     )
 
 
 def unstuck(job: Delivery | Job[Any]) -> None:
     """Say that a handler that was given up has ended after all."""
-    jobs.warning("job %d (%s): the handler that was stuck has ended", job.id, address(job))
+    jobs.warning(
+        "job %d (%s): the handler that was stuck has ended",
+        job.id,
+        address(job),
+        extra=_whose(job),
+    )
 
 
 def lost(delivery: Delivery) -> None:
@@ -56,32 +62,29 @@ def lost(delivery: Delivery) -> None:
         delivery.id,
         address(delivery),
         delivery.attempt,
-        extra={"queue": delivery.queue, "job_id": delivery.id, "attempt": delivery.attempt},
+        extra=_whose(delivery),
     )
 
 
 def undecided(delivery: Delivery, error: BaseException) -> None:
     """Say that nobody knows whether a transaction has completed its job."""
-    jobs.error("%s", error, extra={"queue": delivery.queue, "attempt": delivery.attempt})
+    jobs.error("%s", error, extra=_whose(delivery))
 
 
 def begun(delivery: Delivery) -> None:
     """Say that an attempt starts."""
     if jobs.isEnabledFor(logging.DEBUG):
-        jobs.debug("job %d (%s) started", delivery.id, address(delivery))
+        jobs.debug("job %d (%s) started", delivery.id, address(delivery), extra=_whose(delivery))
 
 
 def ended(
     delivery: Delivery, processor: Processor | None, outcome: Outcome | None, seconds: float
 ) -> None:
     """Write the one INFO line of an attempt, and the cause if it failed."""
-    if not jobs.isEnabledFor(logging.ERROR):
+    if not jobs.isEnabledFor(_loudest(outcome)):
         return
     word = "lost" if outcome is None else _word(outcome, dead=delivery.dead is not None)
-    fields: dict[str, Any] = {
-        "queue": delivery.queue,
-        "job_id": delivery.id,
-        "attempt": delivery.attempt,
+    fields = _whose(delivery) | {
         "elapsed_ms": round(seconds * 1000, 3),
         "outcome": word,
         "processor": processor.label if processor else None,
@@ -105,14 +108,17 @@ def handed_up(delivery: Delivery, error: BaseException) -> None:
         delivery.id,
         address(delivery),
         type(error).__name__,
-        extra={"queue": delivery.queue, "job_id": delivery.id, "attempt": delivery.attempt},
+        extra=_whose(delivery),
     )
 
 
 def unknown(delivery: Delivery) -> None:
     """Say that nobody here processes a job."""
     jobs.warning(
-        "job %d (%s): no processor has this name; it waits", delivery.id, address(delivery)
+        "job %d (%s): no processor has this name; it waits",
+        delivery.id,
+        address(delivery),
+        extra=_whose(delivery),
     )
 
 
@@ -124,6 +130,7 @@ def answer_ignored(delivery: Delivery, answer: object, why: str) -> None:
         address(delivery),
         type(answer).__name__,
         why,
+        extra=_whose(delivery),
     )
 
 
@@ -135,7 +142,7 @@ def swept(job: Swept) -> None:
         f"{job.queue}/{job.name}" if job.name else job.queue,
         job.attempt,
         "" if job.kept else ", and not kept",
-        extra={"queue": job.queue, "job_id": job.id, "attempt": job.attempt, "outcome": "expired"},
+        extra=_whose(job) | {"outcome": "expired"},
     )
 
 
@@ -172,12 +179,27 @@ def raised_after_completion(delivery: Delivery, error: BaseException) -> None:
         address(delivery),
         type(error).__name__,
         exc_info=error,
+        extra=_whose(delivery),
     )
 
 
 def address(delivery: Delivery | Job[Any]) -> str:
     """Return queue/name."""
     return f"{delivery.queue}/{delivery.name}" if delivery.name else delivery.queue
+
+
+def _whose(job: Delivery | Job[Any] | Swept) -> dict[str, Any]:
+    return {"queue": job.queue, "job_id": job.id, "attempt": job.attempt}
+
+
+def _loudest(outcome: Outcome | None) -> int:
+    match outcome:
+        case Retry():
+            return logging.WARNING
+        case Dead():
+            return logging.ERROR
+        case _:
+            return logging.INFO
 
 
 def _word(outcome: Outcome, *, dead: bool) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
+from typing import Any
 
 import pytest
 
-from pgqueue import Abort, Postgres, Processors, Snooze, Worker, fixed
+from pgqueue import Abort, Job, Postgres, Processors, Snooze, Worker, fixed
+from pgqueue.worker import journal
 from tests.worker.conftest import QUICK
 from tests.worker.running import Connection, census, drained, eventually, running, soon
 
@@ -150,3 +153,70 @@ async def test_the_start_of_an_attempt_is_told_only_at_debug(
         await drained(conn)
     debug = [one.getMessage() for one in caplog.records if one.levelno == logging.DEBUG]
     assert debug == ["job 1 (audio/fast) started"]
+
+
+@pytest.mark.parametrize(
+    ("level", "lines_", "words"),
+    [("INFO", 3, {1: 1, 2: 2}), ("WARNING", 1, {2: 2}), ("ERROR", 1, {2: 2}), ("CRITICAL", 0, {})],
+)
+async def test_what_nobody_listens_to_is_not_put_into_words(
+    pg: Postgres,
+    processors: Processors,
+    conn: Connection,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    level: str,
+    lines_: int,
+    words: dict[int, int],
+) -> None:
+    """A22: an attempt whose line would go nowhere costs no more than the look at the level."""
+    put: Counter[int] = Counter()
+    address = journal.address
+
+    def counted(job: Any) -> str:
+        put[job.id] += 1
+        return address(job)
+
+    @processors.process("good")
+    async def good(payload: int) -> None: ...
+
+    @processors.process("bad", attempts=1)
+    async def bad(payload: int) -> None:
+        raise ValueError("the cause")
+
+    caplog.set_level(level, "pgqueue.queue")
+    monkeypatch.setattr(journal, "address", counted)
+    pg.push("good", 1, on=conn)
+    pg.push("bad", 2, on=conn)
+    async with running(Worker(pg, include=[processors])):
+        await eventually(lambda: census(conn), {"dead": 1})
+    told = [one for one in caplog.records if one.name == "pgqueue.queue"]
+    assert (len(told), put) == (lines_, words)
+
+
+async def test_every_line_about_a_job_says_whose_it_is(
+    dsn: str, processors: Processors, conn: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A22: queue, id and attempt are fields of each record, whatever it tells."""
+    caplog.set_level(logging.DEBUG, "pgqueue.queue")
+
+    @processors.process("audio", name="known", attempts=1)
+    async def run(payload: int) -> None:
+        raise ValueError("the cause")
+
+    @processors.process("after")
+    async def after(job: Job[int]) -> None:
+        async with job.transaction():
+            pass
+        raise ValueError("too late")
+
+    pg = Postgres(dsn, **QUICK)
+    pg.push("audio", 1, on=conn, name="known")
+    pg.push("audio", 2, on=conn, name="strange")
+    pg.push("after", 3, on=conn)
+    async with running(Worker(pg, include=[processors])):
+        await eventually(lambda: census(conn), {"scheduled": 1, "dead": 1})
+    told = [one for one in caplog.records if one.name == "pgqueue.queue"]
+    assert {one.levelname for one in told} == {"DEBUG", "INFO", "WARNING", "ERROR"}
+    for one in told:
+        assert {"queue", "job_id", "attempt"} <= one.__dict__.keys(), one.getMessage()
