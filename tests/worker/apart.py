@@ -154,7 +154,7 @@ def mend(job: Job[Order]) -> Discard | None:
     return Discard() if job.payload.word == job.dead.failures[-1].error.split("'")[1] else None
 
 
-@processors.process(LIMITED, run="process", attempts=1, timeout="1s")
-def run_for_a_second(job: Job[Order]) -> None:
+@processors.process(LIMITED, run="process", attempts=1, timeout="3s")
+def run_for_some_seconds(job: Job[Order]) -> None:
     """Run in a process, and not for long."""
     obey(job)

@@ -97,7 +97,7 @@ async def test_a_process_is_killed_at_its_timeout(
     async with running(Worker(pg, include=[processors])):
         await eventually(lambda: census(conn), {"dead": 1})
         assert not lives(int(text(file)))
-    assert one(conn, LAST) == ("exhausted", 1, "TimeoutError: it took longer than 1s")
+    assert one(conn, LAST) == ("exhausted", 1, "TimeoutError: it took longer than 3s")
 
 
 async def test_code_that_holds_the_interpreter_costs_no_lease(
