@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol, Unpack, overload
+from typing import Any, NamedTuple, Protocol, overload
 
-from pgqueue.deadfilter import DeadFilter
+from pgqueue.durations import Duration
 from pgqueue.outcome import Failure, Reason
 from pgqueue.queue import Queue
 
@@ -79,10 +79,23 @@ class Report:
 
 
 class DeadLetters(Protocol):
-    """What a driver offers of its dead jobs, as its `dead`."""
+    """What a driver offers of its dead jobs, as its `dead`.
+
+    The words of a filter are those of `DeadFilter`, spelt out: type checkers refuse a driver that
+    takes more words than an unpacked one.
+    """
 
     def count(
-        self, queue: Queue[Any] | str | None = None, **wanted: Unpack[DeadFilter]
+        self,
+        queue: Queue[Any] | str | None = None,
+        *,
+        name: str = ...,
+        reason: Reason = ...,
+        older_than: Duration = ...,
+        newer_than: Duration = ...,
+        error: str = ...,
+        unhandled: bool = ...,
+        parked: bool = ...,
     ) -> Awaitable[int]:
         """Count those that pass the filter."""
         ...
@@ -93,7 +106,13 @@ class DeadLetters(Protocol):
         *,
         after: int | None = None,
         limit: int = 100,
-        **wanted: Unpack[DeadFilter],
+        name: str = ...,
+        reason: Reason = ...,
+        older_than: Duration = ...,
+        newer_than: Duration = ...,
+        error: str = ...,
+        unhandled: bool = ...,
+        parked: bool = ...,
     ) -> Awaitable[Sequence[DeadSummary]]:
         """List those that pass, the newest ids first; `after` the last id of the page before."""
         ...
@@ -111,7 +130,13 @@ class DeadLetters(Protocol):
         *,
         all: bool = False,
         limit: int | None = None,
-        **wanted: Unpack[DeadFilter],
+        name: str = ...,
+        reason: Reason = ...,
+        older_than: Duration = ...,
+        newer_than: Duration = ...,
+        error: str = ...,
+        unhandled: bool = ...,
+        parked: bool = ...,
     ) -> Awaitable[int]: ...
     def redrive(self, what: Any = None, **_: Any) -> Awaitable[Any]:
         """Let them run again: same id, envelope and options, a fresh budget.
@@ -131,7 +156,13 @@ class DeadLetters(Protocol):
         *,
         all: bool = False,
         limit: int | None = None,
-        **wanted: Unpack[DeadFilter],
+        name: str = ...,
+        reason: Reason = ...,
+        older_than: Duration = ...,
+        newer_than: Duration = ...,
+        error: str = ...,
+        unhandled: bool = ...,
+        parked: bool = ...,
     ) -> Awaitable[int]:
         """Delete those that pass the filter; return how many. ValueError for an empty one."""
         ...

@@ -12,11 +12,14 @@ ROOT = Path(__file__).parent.parent
 API = "tests/typing/api.py"
 
 
+@pytest.mark.parametrize("file", [API, "tests/typing/letters.py"])
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
-def test_type_checkers_take_the_good_uses_and_refuse_the_wrong_ones(checker: str) -> None:
+def test_type_checkers_take_the_good_uses_and_refuse_the_wrong_ones(
+    checker: str, file: str
+) -> None:
     """A16, A17, B28: a wrong payload, handler or producer is an error before anything runs."""
     run = subprocess.run(
-        [sys.executable, "-m", checker, API], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", checker, file], cwd=ROOT, capture_output=True, text=True
     )
     assert run.returncode == 0, run.stdout + run.stderr
 
