@@ -41,6 +41,8 @@ ECHO = load("echo", tuple)
 PROMOTE = load("promote", lambda moved, next_in, _: (moved, next_in))
 
 _PROMOTE_LIMIT = 500
+# What expires too late would run; what is pruned late only takes room.
+_TIDY_EVERY = 30.0
 # claims, settlements, the sweep: each may be under way at once.
 _CONTROL_CONNECTIONS = 3
 
@@ -68,6 +70,7 @@ class Source:
         self._alarm = Alarm()
         self._keys = chores.Keys()
         self._recall = Recall()
+        self._tidied = float("-inf")
         self._unsure: set[Lease] = set()
 
     async def __aenter__(self) -> Source:
@@ -209,12 +212,14 @@ class Source:
             yield extend
 
     async def sweep(self) -> Sequence[Swept]:
-        """Bury the jobs of any queue whose time to start has passed, and prune dead letters."""
+        """Bury the jobs of any queue whose time to start has passed; less often, tidy up."""
         with translated():
             async with self._control.connection() as conn:
                 swept = await chores.expire(conn, self._config)
-                await chores.prune(conn, self._config)
-                await self._keys.forget(conn, self._config)
+                if monotonic() >= self._tidied + _TIDY_EVERY:
+                    pruned = await chores.prune(conn, self._config)
+                    await self._keys.forget(conn, self._config)
+                    self._tidied = float("-inf") if pruned else monotonic()
                 return swept
 
     async def wait(self, at_most: timedelta) -> None:
