@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from pgqueue import Postgres
@@ -61,6 +62,13 @@ def primary(servers: Servers, request: pytest.FixtureRequest) -> Iterator[DevSer
     """One of them; a test's parameter may give it settings."""
     with servers.primary(getattr(request, "param", None)) as server:
         yield server
+
+
+@pytest.fixture
+def own(primary: DevServer) -> Iterator[Connection]:
+    """An autocommit connection to it."""
+    with psycopg.connect(primary.dsn, autocommit=True) as connection:
+        yield connection
 
 
 @pytest.fixture

@@ -96,20 +96,20 @@ async def test_a_hundred_lost_listeners_with_a_push_in_each_gap(
 
 
 async def test_a_listener_that_stands_still_costs_a_poll(
-    dsn: str, conn: Connection, stack: AsyncExitStack
+    primary: DevServer, own: Connection, stack: AsyncExitStack
 ) -> None:
     """M43, P8: the server's process sends nothing of what was notified; the poll finds it."""
-    herd = Herd(dsn, ["audio"], poll_interval="500ms")
+    herd = Herd(primary.dsn, ["audio"], poll_interval="500ms")
     await herd.start(stack)
-    await eventually(lambda: one(conn, SLEEPING), 1)
-    frozen = one(conn, f"select distinct pid {LISTENERS}")
+    await eventually(lambda: one(own, SLEEPING), 1)
+    frozen = one(own, f"select distinct pid {LISTENERS}")
     os.kill(frozen, signal.SIGSTOP)
     try:
-        job = Postgres(dsn).push("audio", 1, on=conn)
+        job = Postgres(primary.dsn).push("audio", 1, on=own)
         await herd.starts(job)
     finally:
         os.kill(frozen, signal.SIGCONT)
-    await drained(conn)
+    await drained(own)
 
 
 async def test_pushes_that_ring_nobody_are_found_by_the_poll(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
@@ -29,13 +26,6 @@ JOBS = list(range(40))
 pytestmark = pytest.mark.parametrize("primary", EVERYWHERE, indirect=True)
 
 
-@pytest.fixture
-def conn(primary: DevServer) -> Iterator[Connection]:
-    """An autocommit connection that does not lead over the cable."""
-    with psycopg.connect(primary.dsn, autocommit=True) as connection:
-        yield connection
-
-
 async def beyond(crew: Workers, primary: DevServer, wire: Cable) -> Worker:
     """Start a worker at the far end of the cable."""
     dsn = make_conninfo(primary.dsn, host=wire.near, **SHORT)
@@ -44,28 +34,28 @@ async def beyond(crew: Workers, primary: DevServer, wire: Cable) -> Worker:
 
 
 async def test_a_worker_that_sleeps_finds_out_that_nothing_can_reach_it(
-    primary: DevServer, crew: Workers, wire: Cable, conn: Connection, ledger: Ledger
+    primary: DevServer, crew: Workers, wire: Cable, own: Connection, ledger: Ledger
 ) -> None:
     """M25, P8: with ten minutes between its polls; it hears the bell when the network is back."""
     worker = await beyond(crew, primary, wire)
-    await eventually(lambda: one(conn, SLEEPING), 1)
+    await eventually(lambda: one(own, SLEEPING), 1)
     wire.cut()
     await worker.prints("degraded: polling")
-    Postgres(primary.dsn).push(QUICK, 0, on=conn)
+    Postgres(primary.dsn).push(QUICK, 0, on=own)
     wire.heal()
     await ledger.until("end")
     await worker.prints("no longer degraded")
-    Postgres(primary.dsn).push(QUICK, 1, on=conn)
+    Postgres(primary.dsn).push(QUICK, 1, on=own)
     await ledger.until("end", 2)
     assert list(ledger.runs().values()) == [1, 1]
     assert await worker.stopped() == 0
 
 
 async def test_outcomes_on_their_way_into_the_hole_are_sent_again(
-    primary: DevServer, crew: Workers, wire: Cable, conn: Connection, ledger: Ledger
+    primary: DevServer, crew: Workers, wire: Cable, own: Connection, ledger: Ledger
 ) -> None:
     """M25, K12, P3, P8: a statement without an answer is given up; no job runs twice for it."""
-    Postgres(primary.dsn).push_many(GATED, [0, 1, 2], on=conn)
+    Postgres(primary.dsn).push_many(GATED, [0, 1, 2], on=own)
     worker = await beyond(crew, primary, wire)
     await ledger.until("start", 3)
     wire.cut()
@@ -78,26 +68,26 @@ async def test_outcomes_on_their_way_into_the_hole_are_sent_again(
 
 
 async def test_a_hole_that_closes_before_anybody_falls_into_it_changes_nothing(
-    primary: DevServer, crew: Workers, wire: Cable, conn: Connection, ledger: Ledger
+    primary: DevServer, crew: Workers, wire: Cable, own: Connection, ledger: Ledger
 ) -> None:
     """M25, P8: what was pushed meanwhile is heard of late, by packets that are sent again."""
     worker = await beyond(crew, primary, wire)
-    await eventually(lambda: one(conn, SLEEPING), 1)
+    await eventually(lambda: one(own, SLEEPING), 1)
     wire.cut()
-    Postgres(primary.dsn).push(QUICK, 0, on=conn)
+    Postgres(primary.dsn).push(QUICK, 0, on=own)
     wire.heal()
     await ledger.until("end")
     assert await worker.stopped() == 0
 
 
 async def test_a_bad_line_is_slow_and_nothing_more(
-    primary: DevServer, crew: Workers, wire: Cable, conn: Connection, ledger: Ledger
+    primary: DevServer, crew: Workers, wire: Cable, own: Connection, ledger: Ledger
 ) -> None:
     """M66, M25, P3, P8: a fifth of all packets is lost, and 256 kbit/s: each job runs once."""
     worker = await beyond(crew, primary, wire)
     wire.lose(20)
     wire.slow("256kbit")
-    Postgres(primary.dsn).push_many(QUICK, JOBS, on=conn)
+    Postgres(primary.dsn).push_many(QUICK, JOBS, on=own)
     await settled(primary.dsn)
     wire.heal()
     assert list(ledger.runs().values()) == [1] * len(JOBS)

@@ -44,28 +44,28 @@ async def test_every_connection_is_ended_again_and_again_under_load(
 
 
 async def test_a_server_process_that_stands_still_hangs_no_loop(
-    workers: Workers, dsn: str, conn: Connection, ledger: Ledger
+    primary: DevServer, own: Connection, crew: Workers, ledger: Ledger
 ) -> None:
     """M26, P8: its statement has a deadline, and the next one goes over another connection."""
-    pg = Postgres(dsn)
+    pg, dsn = Postgres(primary.dsn), primary.dsn
     # The deadline is a quarter of the lease.
-    worker = await workers.serving(**(LONG | {"PGQUEUE_LEASE": "20s"}))
-    pg.push(QUICK, 0, on=conn)
+    worker = await crew.serving(dsn=dsn, **(LONG | {"PGQUEUE_LEASE": "20s"}))
+    pg.push(QUICK, 0, on=own)
     await ledger.until("end")
-    await eventually(lambda: one(conn, SLEEPING), 1)
-    frozen = [pid for (pid,) in conn.execute(POOLED)]
+    await eventually(lambda: one(own, SLEEPING), 1)
+    frozen = [pid for (pid,) in own.execute(POOLED)]
     assert frozen
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
     try:
-        pg.push(QUICK, 1, on=conn)
+        pg.push(QUICK, 1, on=own)
         await worker.prints("no answer from the database within")
         await ledger.until("end", 2)
     finally:
         for pid in frozen:
             os.kill(pid, signal.SIGCONT)
     # Thawed they execute what they were sent, for a client that has gone.
-    pg.push(QUICK, 2, on=conn)
+    pg.push(QUICK, 2, on=own)
     await settled(dsn)
     assert ledger.runs() == {1: 1, 2: 1, 3: 1}
     assert await worker.stopped() == 0

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from pgqueue import Postgres, Unavailable
@@ -37,13 +36,6 @@ def small() -> Iterator[Path]:
             subprocess.run(["umount", "--lazy", mounted], check=True)
 
 
-@pytest.fixture
-def conn(primary: DevServer) -> Iterator[Connection]:
-    """An autocommit connection to the server."""
-    with psycopg.connect(primary.dsn, autocommit=True) as connection:
-        yield connection
-
-
 def fill(conn: Connection, folder: Path, table: str) -> Path:
     """Put a table on the small disk, and return the file that leaves no page there for it."""
     conn.execute(f"create tablespace small location '{folder}'".encode())
@@ -57,36 +49,36 @@ def fill(conn: Connection, folder: Path, table: str) -> Path:
 
 
 async def test_outcomes_wait_for_room_and_are_not_lost(
-    primary: DevServer, conn: Connection, small: Path, crew: Workers, ledger: Ledger
+    primary: DevServer, own: Connection, small: Path, crew: Workers, ledger: Ledger
 ) -> None:
     """M35, P1, P8: each retry is written once there is room, and until then its lease is kept."""
-    filler = fill(conn, small, "scheduled_jobs")
+    filler = fill(own, small, "scheduled_jobs")
     pg = Postgres(primary.dsn)
-    failing = pg.push(FAILING, 0, on=conn)
+    failing = pg.push(FAILING, 0, on=own)
     worker = await crew.serving(dsn=primary.dsn, **LONG)
     await worker.prints("Settler lost the database and tries again: DiskFull 53100")
     with pytest.raises(Unavailable, match="DiskFull 53100: could not extend file"):
-        pg.push(QUICK, 0, on=conn, delay="1s")
+        pg.push(QUICK, 0, on=own, delay="1s")
     assert ledger.attempts() == {failing: [1]}
     filler.unlink()
     await settled(primary.dsn)
     assert ledger.attempts() == {failing: [1, 2, 3]}
-    assert one(conn, "select array_agg(id) from pgqueue.dead_jobs") == [failing]
+    assert one(own, "select array_agg(id) from pgqueue.dead_jobs") == [failing]
     assert await worker.stopped() == 0
 
 
 async def test_a_worker_claims_nothing_for_lack_of_room_and_then_all(
-    primary: DevServer, conn: Connection, small: Path, crew: Workers, ledger: Ledger
+    primary: DevServer, own: Connection, small: Path, crew: Workers, ledger: Ledger
 ) -> None:
     """M35, P1, P8: of jobs whose pages are full."""
     pg = Postgres(primary.dsn)
-    conn.execute("alter table pgqueue.jobs set (fillfactor = 100)")
-    jobs = pg.push_many(QUICK, range(300), on=conn)
-    filler = fill(conn, small, "jobs")
+    own.execute("alter table pgqueue.jobs set (fillfactor = 100)")
+    jobs = pg.push_many(QUICK, range(300), on=own)
+    filler = fill(own, small, "jobs")
     worker = await crew.serving(dsn=primary.dsn, **LONG)
     await worker.prints("Fetcher lost the database and tries again: DiskFull 53100")
     with pytest.raises(Unavailable, match="DiskFull"):
-        pg.push_many(QUICK, range(1000), on=conn)
+        pg.push_many(QUICK, range(1000), on=own)
     filler.unlink()
     await settled(primary.dsn)
     assert set(jobs) <= set(ledger.runs())

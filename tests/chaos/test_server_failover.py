@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from typing import Any
 
 import psycopg
@@ -59,6 +61,32 @@ async def test_a_worker_goes_on_where_the_standby_was_promoted(
         await eventually(lambda: one(conn, SLEEPING), 1)
     assert await worker.stopped() == 0
     ran_once(ledger, pushing.committed)
+
+
+async def test_a_failover_shows_in_the_workers_health(
+    primary: DevServer, standby: DevServer, crew: Workers
+) -> None:
+    """M19, M23: unready while nobody takes writes, ready again on the new primary."""
+    options = ("--health", "127.0.0.1:0")
+    settings = {"PGQUEUE_CONNECT_TIMEOUT": "2s"}
+    worker = await crew.serving(*options, dsn=either(primary, standby), **settings)
+    await worker.prints("health: http://")
+    found = re.search(r"health: http://(\S+)/healthz", worker.printed)
+    assert found
+
+    def answers(path: str) -> int:
+        probe = HTTPConnection(found[1], timeout=30)
+        with closing(probe):
+            probe.request("GET", path)
+            return probe.getresponse().status
+
+    await eventually(lambda: answers("/readyz"), 200)
+    primary.crash()
+    await eventually(lambda: answers("/readyz"), 503)
+    assert answers("/healthz") == 200
+    promote(standby)
+    await eventually(lambda: answers("/readyz"), 200)
+    assert await worker.stopped() == 0
 
 
 @pytest.mark.parametrize("primary", [SYNCHRONOUS], indirect=True)
