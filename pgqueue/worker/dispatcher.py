@@ -9,6 +9,7 @@ from typing import Any
 
 from pgqueue.envelope import unseal
 from pgqueue.errors import Rejected
+from pgqueue.host import Handler
 from pgqueue.job import Job, Lent, enter_job
 from pgqueue.middleware import JobContext, Middleware
 from pgqueue.policy import Limits
@@ -72,39 +73,42 @@ class Dispatcher:
         # Before the middleware: to those that watch for errors, Skipped would look like one.
         if processor.condition is not None:
             await _check(processor, payload)
+        if not self._middleware and not self._context:
+            return await self._attempt(job, processor, processor.resolve())
         answers: list[Any] = []
-        call: Call = partial(self._run, job, processor, answers)
+        call: Call = partial(self._within_contexts, job, processor, answers)
         for one in reversed(self._middleware):
             call = partial(one, job, call)
         await call()
         return answers[-1] if answers else None
 
-    async def _run(self, job: Job[Any], processor: Processor, answers: list[Any]) -> None:
-        handler = without_answer(processor.resolve(), processor)
-        run = partial(self._executors.run, processor, handler, job)
-        call: Call = partial(self._attempt, run, job, processor, answers)
+    async def _within_contexts(
+        self, job: Job[Any], processor: Processor, answers: list[Any]
+    ) -> None:
+        handler = processor.resolve()
+
+        async def attempt() -> None:
+            answers.append(await self._attempt(job, processor, handler))
+
+        call: Call = attempt
         for make in reversed(self._context):
             call = partial(_surrounded, make, job, call)
         await call()
 
-    async def _attempt(
-        self,
-        run: Callable[..., Awaitable[Any]],
-        job: Job[Any],
-        processor: Processor,
-        answers: list[Any],
-    ) -> None:
+    async def _attempt(self, job: Job[Any], processor: Processor, handler: Handler) -> Any:
+        handler = without_answer(handler, processor)
+        run = self._executors.run
         if not processor.transactional:
-            answers.append(await run())
-            return
+            return await run(processor, handler, job)
         for _ in range(_TRIES - 1):
             try:
-                await run(scope=job.transaction())
-                return
+                await run(processor, handler, job, job.transaction())
+                return None
             except Exception as error:
                 if not _is_conflict(error):
                     raise
-        await run(scope=job.transaction())
+        await run(processor, handler, job, job.transaction())
+        return None
 
 
 async def _surrounded(make: JobContext, job: Job[Any], call: Call) -> None:

@@ -152,15 +152,18 @@ class Runner:
     def _conclude(self, attempt: Attempt, outcome: Outcome | None) -> None:
         seconds = monotonic() - attempt.begun
         journal.ended(attempt.delivery, attempt.processor, outcome, seconds)
-        announce(self._listeners, ended(attempt, outcome, seconds))
+        if self._listeners:
+            announce(self._listeners, ended(attempt, outcome, seconds))
         self._settle(attempt, outcome)
 
     async def _handle(self, attempt: Attempt, limits: Limits) -> Any:
         delivery, processor = attempt.delivery, attempt.processor
         assert processor is not None
         journal.begun(delivery)
-        announce(self._listeners, started(attempt))
-        await self._dispatcher.prepare(processor)
+        if self._listeners:
+            announce(self._listeners, started(attempt))
+        if processor.apart:
+            await self._dispatcher.prepare(processor)
         work = self._dispatcher.dispatch(delivery, processor, limits, Loan(self._source, attempt))
         if limits.timeout is None:
             return await work
