@@ -28,10 +28,14 @@ async def expire(conn: psycopg.AsyncConnection[Any], config: Config) -> list[Swe
     others = [queue for queue in config.queues if config.keeps(queue) != keeps]
     parameters = {"limit": _BATCH, "keeps": keeps, "others": others}
     swept: list[Swept] = []
-    while found := await run(conn, statement, parameters):
-        swept += found
-        if len(found) < _BATCH:
-            break
+    try:
+        while found := await run(conn, statement, parameters):
+            swept += found
+            if len(found) < _BATCH:
+                break
+    except psycopg.Error:
+        if not swept:  # else the batches before it are told of, and the next sweep will say it
+            raise
     return swept
 
 

@@ -216,10 +216,14 @@ class Source:
         with translated():
             async with self._control.connection() as conn:
                 swept = await chores.expire(conn, self._config)
-                if monotonic() >= self._tidied + _TIDY_EVERY:
-                    pruned = await chores.prune(conn, self._config)
-                    await self._keys.forget(conn, self._config)
-                    self._tidied = float("-inf") if pruned else monotonic()
+                try:
+                    if monotonic() >= self._tidied + _TIDY_EVERY:
+                        pruned = await chores.prune(conn, self._config)
+                        await self._keys.forget(conn, self._config)
+                        self._tidied = float("-inf") if pruned else monotonic()
+                except psycopg.Error:
+                    if not swept:  # else these are told of, and the next sweep will say it
+                        raise
                 return swept
 
     async def wait(self, at_most: timedelta) -> None:
