@@ -33,7 +33,8 @@ async def deadline(conn: psycopg.AsyncConnection[Any], seconds: float) -> AsyncI
     """Let what the block does on a connection end with an error when it takes too long.
 
     Cancelling the task would not do: psycopg then waits for the server's answer, in some versions
-    for ever, and a server that stands still gives none. Past the deadline the connection cannot be used any more.
+    for ever, and a server that stands still gives none. Past the deadline the connection cannot
+    be used any more.
     """
     ending = _Ending(conn, seconds)
     timer = asyncio.get_running_loop().call_later(seconds, ending.begin)
