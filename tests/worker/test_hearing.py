@@ -95,7 +95,12 @@ async def test_what_is_notified_is_read_while_a_handler_blocks_the_loop(
     """M41, M40: or its server process would wait to be read, and hold back the vacuum."""
     settings = QUICK | {"poll_interval": "10m", "lease": "60s", "listen_dsn": direct_dsn}
     blocked, read, seen = threading.Event(), threading.Event(), threading.Event()
-    monkeypatch.setattr(Doorbell, "_heard", lambda _, word: word == "last" and read.set())
+
+    def hear(_: Doorbell, word: str) -> None:
+        if word == "last":
+            read.set()
+
+    monkeypatch.setattr(Doorbell, "_heard", hear)
 
     @processors.process("audio")
     async def block(payload: int) -> None:
