@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, Final, NamedTuple, TypedDict
 
 from pgqueue import durations
 from pgqueue.backoff import Backoff
@@ -14,6 +14,8 @@ from pgqueue.errors import ConfigError, UnsupportedOption
 from pgqueue.policy import Policy
 from pgqueue.queue import checked_name, queue_name
 from pgqueue.tracecontext import Carrier
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class PushOptions(TypedDict, total=False):
@@ -66,6 +68,11 @@ def read_options(
             f"push to {queue}: {driver} has no option {', '.join(unknown)}; "
             f"it has {', '.join(sorted(known)) or 'none'}"
         )
+    carrier = options.get("carrier")
+    if carrier is not None and not isinstance(carrier, Mapping):
+        raise ConfigError(
+            f"push to {queue}: carrier is of type {type(carrier).__name__}; give a mapping, or {{}}"
+        )
     backoff = options.get("backoff")
     if backoff is not None and not isinstance(backoff, Backoff):
         raise ConfigError(
@@ -95,9 +102,12 @@ def _time(
     if delay is not None and run_at is not None:
         raise ConfigError(f"push to {queue}: give delay or run_at, not both")
     if run_at is not None:
-        if run_at.tzinfo is None:
+        if not isinstance(run_at, datetime):
+            raise ConfigError(f"push to {queue}: run_at is {run_at!r:.40}; give an aware datetime")
+        if run_at.utcoffset() is None:
             raise ConfigError(f"push to {queue}: run_at has no time zone; give an aware one")
-        if not 1970 <= run_at.astimezone(UTC).year < 9000:
+        # As it was given: in UTC the first and the last day that there is may not exist.
+        if not 1970 <= run_at.year < 9000 or run_at < _EPOCH:
             raise ConfigError(f"push to {queue}: run_at is {run_at}; give 1970 to 8999")
         return timedelta(), run_at
     return _duration(delay, "delay") or None, None
@@ -108,6 +118,7 @@ def _duration(value: Duration | None, field: str) -> timedelta | None:
 
 
 def _priority(queue: str, priority: int) -> int:
-    if not isinstance(priority, int) or not 0 <= priority <= 9:
-        raise ConfigError(f"push to {queue}: priority is {priority!r}; give 0 to 9")
+    whole = isinstance(priority, int) and not isinstance(priority, bool)
+    if not whole or not 0 <= priority <= 9:
+        raise ConfigError(f"push to {queue}: priority is {priority!r:.40}; give 0 to 9")
     return priority

@@ -14,7 +14,7 @@ from pgqueue.payload import Codec, encode, plain
 from pgqueue.plain import Json
 from pgqueue.queue import Queue, refuse_address
 from pgqueue.sealing import refuse_sealed, wrap
-from pgqueue.topic import Topic, refuse_name
+from pgqueue.topic import Topic, published
 from pgqueue.tracecontext import Carrier
 
 T = TypeVar("T")
@@ -61,8 +61,7 @@ class Producer(Including, ABC):
         While there is none, the message goes to the plain queue of the topic's name. The copies'
         jobs have that name, so the driver has to have the option `name`.
         """
-        told: Topic[Any] = Topic(topic) if isinstance(topic, str) else topic
-        refuse_name(told, options)
+        told = published(topic, options)
         queues = self.audience.queues(told.name) or [told.name]
         return [
             await self.push(Queue(one, told.type), data, name=told.name, **options)

@@ -39,12 +39,16 @@ class Topic(Generic[T]):
         return Queue(self.name, self.type)
 
 
-def refuse_name(topic: Topic[Any], options: Container[str]) -> None:
-    """Raise UnsupportedOption if a publish names its jobs, whose name is the topic's."""
+def published(topic: Topic[Any] | str, options: Container[str]) -> Topic[Any]:
+    """Return the topic of a publish; UnsupportedOption if that names its jobs."""
+    found = Topic(topic) if isinstance(topic, str) else topic
+    if not isinstance(found, Topic):
+        raise TypeError(f"publish on {found!r:.80}: it is neither a Topic nor the name of one")
     if "name" in options:
         raise UnsupportedOption(
-            f"publish on {topic.name}: its jobs have the topic's name; leave out name"
+            f"publish on {found.name}: its jobs have the topic's name; leave out name"
         )
+    return found
 
 
 def event_topic(kind: builtins.type[T]) -> Topic[T]:

@@ -39,12 +39,15 @@ class Unique:
     ) -> None:
         if not isinstance(key, str):
             raise ConfigError(f"unique: a key is a text, not {type(key).__name__}")
-        if not 1 <= len(key.encode("utf-8", "replace")) <= _LONGEST or "\x00" in key:
+        if not 1 <= len(key.encode("utf-8", "replace")) <= _LONGEST or not _storable(key):
             raise ConfigError(
-                f"unique: the key {key!r:.40} is not usable: give 1 to {_LONGEST} bytes without NUL"
+                f"unique: the key {key!r:.40} is not usable: give 1 to {_LONGEST} bytes of "
+                "Unicode without NUL"
             )
         if until not in ("done", "started"):
             raise ConfigError(f"unique: until is {until!r:.40}; give 'done' or 'started'")
+        if not isinstance(replace, bool):
+            raise ConfigError(f"unique: replace is {replace!r:.40}; give True or False")
         time = None if within is None else durations.parse(within, field="unique: within")
         if time is not None and time <= timedelta():
             raise ConfigError(f"unique: within is {time}; give more than 0")
@@ -62,3 +65,7 @@ class Unique:
         """Return everything but the key, in seconds."""
         within = None if self.within is None else self.within.total_seconds()
         return {"until": self.until, "within": within, "replace": self.replace}
+
+
+def _storable(key: str) -> bool:
+    return "\x00" not in key and not any("\ud800" <= one <= "\udfff" for one in key)

@@ -123,13 +123,20 @@ def ordered(
     context = active() if carrier is None else carrier
     unique, keys = _keys(queue.name, options.get("unique"), given, many=many)
     return Order(
-        parameters={"queue": queue.name, "notify": options.get("notify", True), **said},
+        parameters={"queue": queue.name, "notify": _notify(queue.name, options), **said},
         envelopes=[sealed(queue, one, config, context) for one in given],
         unique=unique,
         keys=keys,
         topic=topic,
         known=known,
     )
+
+
+def _notify(queue: str, options: Mapping[str, Any]) -> bool:
+    notify = options.get("notify", True)
+    if not isinstance(notify, bool):
+        raise ConfigError(f"push to {queue}: notify is {notify!r:.40}; give True or False")
+    return notify
 
 
 def _keys(

@@ -12,7 +12,7 @@ from pgqueue.drivers.postgres.options import PushOptions
 from pgqueue.drivers.postgres.order import Order, ordered
 from pgqueue.drivers.postgres.placing import Async, Blocking, is_blocking
 from pgqueue.pushed import Pushed
-from pgqueue.topic import Topic, refuse_name
+from pgqueue.topic import Topic, published
 
 T = TypeVar("T")
 
@@ -48,8 +48,7 @@ class Publisher(Including, ABC):
         While nobody has subscribed, the message waits on the plain queue of the topic's name. The
         options and the connection are those of `push`.
         """
-        told: Topic[Any] = Topic(topic) if isinstance(topic, str) else topic
-        refuse_name(told, options)
+        told = published(topic, options)
         known = self.audience.queues(told.name)
         named: PushOptions = {**options, "name": told.name}
         placed: Sequence[Pushed] | Awaitable[Sequence[Pushed]] = self._place(
