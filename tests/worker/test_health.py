@@ -21,6 +21,8 @@ from pgqueue.worker.until import Until
 from tests.worker.conftest import QUICK
 from tests.worker.running import Connection, drained, eventually, finished, running, soon
 
+pytestmark = pytest.mark.usefixtures("listening")
+
 READY = Health(live=True, ready=True)
 SERVICES = {"claim": "Fetcher", "settle": "Settler", "extend": "Keeper"}
 

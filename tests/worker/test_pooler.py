@@ -147,7 +147,7 @@ async def test_a_callers_connection_through_a_pooler_pushes_in_its_transaction(
 
 
 async def test_a_worker_uses_no_more_connections_than_the_documents_say(
-    dsn: str, processors: Processors, conn: Connection
+    direct_dsn: str, processors: Processors, conn: Connection
 ) -> None:
     """K14: three for its own work, one that keeps leases, one that listens, and the handlers'."""
     inside, leave = asyncio.Semaphore(0), asyncio.Event()
@@ -159,8 +159,7 @@ async def test_a_worker_uses_no_more_connections_than_the_documents_say(
             inside.release()
             await leave.wait()
 
-    settings = QUICK | {"pool_size": 3, "listen_dsn": dsn}
-    async with Postgres(dsn, **settings) as pg:
+    async with Postgres(direct_dsn, **QUICK, pool_size=3) as pg:
         pg.push_many("audio", range(20), on=conn)
         async with running(Worker(pg, include=[processors], concurrency=20)):
             for _ in range(3):
