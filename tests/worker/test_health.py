@@ -15,8 +15,8 @@ import pytest
 from pgqueue import Health, PgqueueError, Postgres, Processors, Worker
 from pgqueue.drivers.postgres import driver
 from pgqueue.drivers.postgres.source import Source
-from pgqueue.seam import Claim, Delivery, Lease, Settlement
-from pgqueue.worker import vitals
+from pgqueue.seam import Claim, Delivery, Lease, Settlement, Swept
+from pgqueue.worker import settler, sweeper, vitals
 from pgqueue.worker.until import Until
 from tests.worker.conftest import QUICK
 from tests.worker.running import Connection, drained, eventually, finished, running, soon
@@ -24,7 +24,7 @@ from tests.worker.running import Connection, drained, eventually, finished, runn
 pytestmark = pytest.mark.usefixtures("listening")
 
 READY = Health(live=True, ready=True)
-SERVICES = {"claim": "Fetcher", "settle": "Settler", "extend": "Keeper"}
+SERVICES = {"claim": "Fetcher", "settle": "Settler", "extend": "Keeper", "sweep": "Sweeper"}
 
 
 class Freezing(Source):
@@ -45,6 +45,10 @@ class Freezing(Source):
     async def settle(self, settlements: Sequence[Settlement]) -> Collection[int]:
         await self._gate("settle")
         return await super().settle(settlements)
+
+    async def sweep(self) -> Sequence[Swept]:
+        await self._gate("sweep")
+        return await super().sweep()
 
     @contextmanager
     def extender(self) -> Iterator[Any]:
@@ -67,6 +71,8 @@ def source(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Freezing]]:
     """The source of every worker in the test."""
     Freezing.frozen, Freezing.thaw, Freezing.says = "", threading.Event(), ()
     monkeypatch.setattr(driver, "Source", Freezing)
+    monkeypatch.setattr(settler, "_INTERVAL", 1.0)
+    monkeypatch.setattr(sweeper, "_LONGEST_PAUSE", 1.0)
     yield Freezing
     Freezing.thaw.set()
 

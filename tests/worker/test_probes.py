@@ -121,8 +121,11 @@ async def test_a_request_that_does_not_come_is_not_waited_for(
     assert await asked.send(b"GET /readyz HT") == b""
 
 
-async def test_hundreds_of_silent_connections_keep_no_probe_out(asked: Asked) -> None:
+async def test_hundreds_of_silent_connections_keep_no_probe_out(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """M19: they make room for whoever asks, and few of them are held open."""
+    monkeypatch.setattr(module, "_PATIENCE", 600.0)
     silent = [await asyncio.open_connection("127.0.0.1", asked.port) for _ in range(300)]
     try:
         assert await soon(silent[0][0].read()) == b""
