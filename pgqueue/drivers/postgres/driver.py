@@ -199,6 +199,8 @@ class Postgres(Publisher):
     def _place(self, order: Order, on: Any) -> Any:
         """Push at once on a blocking connection, else return an awaitable that does."""
         schema = self.config.schema
+        if isinstance(on, psycopg.Connection):  # the short way: nothing to lend
+            return place(on, order, schema)
         if on is not None and is_blocking(on):
             with lent(on) as conn:
                 return place(conn, order, schema)

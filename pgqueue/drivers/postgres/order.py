@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from psycopg.types.json import Jsonb
 
@@ -39,8 +38,7 @@ COPY_SCHEDULED = load("copy_scheduled", tuple)
 _COPIED_FROM: Final = 1001
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(NamedTuple):
     """Sealed envelopes, where they go, and the options that they share.
 
     With `topic` they go to its subscribers, among them those `known` to this process. Each has a
@@ -59,7 +57,7 @@ class Order:
         if self.unique is not None:
             return (yield Ask(PUSH_SEALED, {"document": self.document()}))
         if not many:
-            return (yield Ask(self._one(), {**self.parameters, **self._single()}))
+            return (yield Ask(self._one(), self._alone()))
         if len(self.envelopes) < _COPIED_FROM:
             statement = PUSH_MANY_SCHEDULED if self._waits else PUSH_MANY
             ids = yield Ask(statement, {**self.parameters, "envelopes": list(self.envelopes)})
@@ -89,8 +87,11 @@ class Order:
             return PUBLISH_SCHEDULED if self._waits else PUBLISH
         return PUSH_SCHEDULED if self._waits else PUSH
 
-    def _single(self) -> Mapping[str, Any]:
-        return {"envelope": self.envelopes[0], "topic": self.topic, "known": list(self.known)}
+    def _alone(self) -> Mapping[str, Any]:
+        alone = {**self.parameters, "envelope": self.envelopes[0]}
+        if self.topic is not None:
+            alone |= {"topic": self.topic, "known": list(self.known)}
+        return alone
 
     def _copied(self) -> Talk[Sequence[Pushed]]:
         said = self.parameters
