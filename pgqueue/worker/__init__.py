@@ -106,7 +106,7 @@ class Worker:
         self._until = Until()
         self._draining = asyncio.Event()
         self._releasing = asyncio.Event()
-        self._vitals = Vitals()
+        self._vitals = Vitals(connecting=driver.config.connect_timeout)
         self._inline: Inline | None = None
         if isinstance(driver, InlineDriver):
             driver.attach(self._run_now)

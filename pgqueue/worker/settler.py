@@ -54,7 +54,6 @@ class Settler:
             written = await self._write([one.settlement for one in batch])
             taken = set(map(id, batch))
             self._pending = [one for one in self._pending if id(one) not in taken]
-            self.stamp.renew()
             for one in batch:
                 one.written(one.settlement.lease.job in written)
 
@@ -71,10 +70,13 @@ class Settler:
 
     async def _write(self, settlements: Sequence[Settlement]) -> Collection[int]:
         try:
-            return await self._source.settle(settlements)
+            written = await self._source.settle(settlements)
+            self.stamp.renew()
+            return written
         except Unavailable:
             raise
         except BackendError as error:
+            self.stamp.renew()  # refused, but answered
             if len(settlements) == 1:
                 journal.unsettled(settlements[0], error)
                 return ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Literal
 
 from pgqueue.errors import PgqueueError
@@ -13,16 +14,17 @@ from pgqueue.worker import bulletin
 from pgqueue.worker.stamp import Stamp
 
 _LOOK_EVERY = 1.0
-# So many intervals without progress, and at least so many seconds, are no slow database any more:
-# every statement has a deadline well below.
+# So many intervals without progress, and so many seconds beside what a connection may take, are no
+# slow database any more: every statement has a deadline well below.
 _FROZEN_INTERVALS = 10
 _FROZEN_SECONDS = 60
 
 
 class Vitals:
-    """Knows whether a worker gets on."""
+    """Knows whether a worker gets on; `connecting` is how long a service may wait to connect."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, connecting: timedelta) -> None:
+        self._least = _FROZEN_SECONDS + connecting.total_seconds()
         self._state: Literal["starting", "running", "stopping"] = "starting"
         self._stamps: Sequence[Stamp] = ()
         self._source: JobSource | None = None
@@ -56,13 +58,12 @@ class Vitals:
                 count, looks = seen.get(stamp, (stamp.count, 0))
                 quiet = stamp.state == "running" and stamp.count == count and not stamp.away
                 seen[stamp] = (stamp.count, looks + 1 if quiet else 0)
-                if seen[stamp][1] * _LOOK_EVERY >= _patience(stamp):
+                if seen[stamp][1] * _LOOK_EVERY >= self._patience(stamp):
                     self._frozen = True
                     complaint = stamp.complaint or f"{stamp.service}: no progress"
                     bulletin.frozen(complaint)
                     raise PgqueueError(f"{complaint}; the worker has stopped: start it again")
             await asyncio.sleep(_LOOK_EVERY)
 
-
-def _patience(stamp: Stamp) -> float:
-    return max(_FROZEN_INTERVALS * stamp.interval, _FROZEN_SECONDS)
+    def _patience(self, stamp: Stamp) -> float:
+        return max(_FROZEN_INTERVALS * stamp.interval, self._least)

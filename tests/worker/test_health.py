@@ -135,7 +135,7 @@ async def test_a_loop_that_never_moves_again_ends_the_worker(
         if payload == 2:
             await asyncio.Event().wait()
 
-    pg = Postgres(dsn, **(QUICK | {"shutdown_timeout": "0s"}))
+    pg = Postgres(dsn, **(QUICK | {"shutdown_timeout": "0s", "connect_timeout": "1s"}))
     pg.push_many("audio", [1, 2], on=conn)
     source.frozen = "settle"
     worker = Worker(pg, include=[processors])
@@ -157,7 +157,7 @@ async def test_a_handler_that_blocks_the_loop_is_not_taken_for_a_frozen_service(
         time.sleep(3)
         ran.append(payload)
 
-    pg = Postgres(dsn, **QUICK)
+    pg = Postgres(dsn, **(QUICK | {"connect_timeout": "1s"}))
     pg.push_many("audio", [1, 2], on=conn)
     async with running(Worker(pg, include=[processors], concurrency=1)):
         await drained(conn)
