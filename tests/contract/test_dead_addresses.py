@@ -126,9 +126,10 @@ def test_a_name_that_cannot_be_one_is_refused(name: str) -> None:
 async def test_nobody_pushes_to_it(driver: Any) -> None:
     """L6: only dying jobs go there; PostgreSQL is not asked."""
     settings = {"dsn": "host=nowhere"} if driver is Postgres else {}
+    address: Any = ORDERS.dead
     async with driver(env=False, **settings) as producer:
         with pytest.raises(ValueError, match=r"dead letters of orders.*push to orders"):
-            await producer.push(ORDERS.dead, 1)
+            await producer.push(address, 1)
         with pytest.raises(ValueError, match="addresses of dead letters"):
             await producer.push("orders.dead", 1)
         with pytest.raises(ValueError, match="addresses of dead letters"):
