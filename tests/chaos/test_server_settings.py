@@ -73,7 +73,7 @@ async def test_the_roles_isolation(
     set_for_role(conn, dsn, "default_transaction_isolation", isolation)
     working = [await workers.serving(**LONG) for _ in range(3)]
     async with load(dsn, QUICK) as pushing:
-        await pushing.more(ledger, 200)
+        await pushing.more(ledger, 100)
     Postgres(dsn).push_many(FAILING, [0, 1], on=conn)
     await settled(dsn)
     assert [await worker.stopped() for worker in working] == [0, 0, 0]
