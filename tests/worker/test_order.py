@@ -8,6 +8,7 @@ from pgqueue import Job, Postgres, Processors, Worker
 from tests.worker.running import Connection, drained, eventually, one, running
 
 LIST = ("high", "default", "low")
+STREAM = 50
 
 
 def recording(processors: Processors, *queues: str) -> list[str]:
@@ -61,7 +62,7 @@ async def test_a_high_job_is_the_next_one_while_low_ones_are_drained(
 async def test_without_a_list_no_queue_waits_for_another_to_be_empty(
     pg: Postgres, processors: Processors, conn: Connection
 ) -> None:
-    """C16: every included queue is served, and they take turns."""
+    """C16, M65: every included queue is served, and they take turns."""
     ran = recording(processors, "audio", "video", "email")
     for queue in ("audio", "video", "email"):
         pg.push_many(queue, range(20), on=conn)
@@ -149,3 +150,49 @@ def give_back(conn: Connection) -> None:
     conn.execute(
         "update pgqueue.jobs set lease = null, attempt = 0, visible_at = now() where lease = 1"
     )
+
+
+async def test_a_low_queue_gets_its_turn_while_a_high_one_never_ends(
+    pg: Postgres, processors: Processors, conn: Connection
+) -> None:
+    """M65: a queue of its own is what spares less urgent jobs the wait for all the others."""
+    ran = endless(pg, processors, conn, until="bulk")
+    pg.push("audio", 0, on=conn, priority=0)
+    pg.push("bulk", 0, on=conn, priority=9)
+    async with running(Worker(pg, include=[processors], concurrency=1)):
+        await drained(conn)
+    assert ran.index("bulk 9") <= 2
+
+
+async def test_a_low_priority_waits_for_the_higher_ones_of_its_queue(
+    pg: Postgres, processors: Processors, conn: Connection
+) -> None:
+    """M65: within a queue priorities are strict: it starts when the stream of others ends."""
+    ran = endless(pg, processors, conn, until=None)
+    pg.push("audio", 0, on=conn, priority=9)
+    pg.push("audio", 0, on=conn, priority=0)
+    async with running(Worker(pg, include=[processors], concurrency=1)):
+        await drained(conn)
+    assert ran == ["audio 0"] * STREAM + ["audio 9"]
+
+
+def endless(
+    pg: Postgres, processors: Processors, conn: Connection, *, until: str | None
+) -> list[str]:
+    """Let each job of priority 0 be followed by another, until a queue was served, or for long."""
+    ran: list[str] = []
+
+    async def run(job: Job[int]) -> None:
+        priority = 9 if job.queue == "bulk" else await asyncio.to_thread(_priority, conn, job.id)
+        ran.append(f"{job.queue} {priority}")
+        more = len(ran) < STREAM and (until is None or f"{until} 9" not in ran)
+        if priority == 0 and more:
+            await asyncio.to_thread(pg.push, job.queue, 0, on=conn, priority=0)
+
+    for queue in ("audio", "bulk"):
+        processors.process(queue)(run)
+    return ran
+
+
+def _priority(conn: Connection, job: int) -> int:
+    return int(one(conn, "select priority from pgqueue.jobs where id = %s", job))
