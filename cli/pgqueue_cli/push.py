@@ -53,7 +53,7 @@ def push(
     from pgqueue_cli import database, names, settings
 
     queue, payload = _read(words)
-    lane, called = names.queue(queue) if queue else None, names.job(name)
+    lane, called = None if queue is None else names.queue(queue), names.job(name)
     wait, limit = names.duration(delay, "--delay"), names.duration(expires_in, "--expires-in")
     key = _unique(unique, unique_within)
     value = _decoded(sys.stdin.buffer.read() if payload == "-" else payload)

@@ -65,6 +65,7 @@ def test_the_payload_may_come_from_standard_input(shell: Shell, conn: Connection
         (("ops", "{canary"), "the payload is not JSON: "),
         (("ops", ""), "the payload is not JSON: "),
         (("ops", "-"), "the payload is not JSON: "),
+        (("", "1"), "queue name '' is not usable"),
         (("o ps", "1"), "queue name 'o ps' is not usable"),
         (("audio.dead", "1"), "queue name 'audio.dead'"),
         (("ops", "1", "--name", ""), "job name '' is not usable"),
