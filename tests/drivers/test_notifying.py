@@ -26,7 +26,9 @@ def test_sixteen_producers_push_nearly_as_fast_as_without_the_doorbell(dsn: str)
         rates: dict[bool, list[float]] = {True: [], False: []}
         for _ in range(ROUNDS):
             for notify, measured in rates.items():
-                pushing = [producers.submit(_push, dsn, notify, start.wait) for _ in range(PRODUCERS)]
+                pushing = [
+                    producers.submit(_push, dsn, notify, start.wait) for _ in range(PRODUCERS)
+                ]
                 start.wait()
                 began = monotonic()
                 for one in pushing:
