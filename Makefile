@@ -3,7 +3,7 @@
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 RUN := .venv/bin/
 
-.PHONY: demo test check bench constraints
+.PHONY: demo test check bench bench-full constraints
 .DELETE_ON_ERROR:
 
 demo: .venv/demo.stamp
@@ -20,9 +20,13 @@ check: .venv/dev.stamp
 	$(RUN)pyright
 	@$(RUN)python -m tests.rows
 
-# Ratios only: absolute speeds differ from machine to machine.
+# Ratios only: absolute speeds differ from machine to machine. make bench ARGS="--only S1"
 bench: .venv/dev.stamp
-	@$(RUN)python -m tests.bench
+	@UV=$(UV) $(RUN)python -m tests.bench --out bench.jsonl $(ARGS)
+
+# Every figure and every peer, at full size; takes hours, and wants a machine for itself.
+bench-full: .venv/dev.stamp
+	@UV=$(UV) $(RUN)python -m tests.bench --full --out bench.jsonl $(ARGS)
 
 # Looks up the newest versions that fit; commit what it changes.
 constraints: | $(UV)

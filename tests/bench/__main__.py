@@ -1,74 +1,51 @@
-"""A first look at the speed, on an embedded server: `make bench`, or `python -m tests.bench`.
+"""The benchmarks: `make bench`, `make bench-full`, or `python -m tests.bench --only S1,S4`.
 
-Only the ratios count; the variants of a round run one after the other on the same server.
+Only the ratios count; the variants of a round run one after the other on one durable server.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Callable
-from statistics import median
-from time import perf_counter
-from typing import Any
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
 
-import psycopg
-from pgqueue_migrations import upgrade
-
-import pgqueue
-from pgqueue import Postgres, Processors, Worker
 from pgqueue.devserver import DevServer
-from pgqueue.worker.until import Until
+from tests.bench import drain, pickup, push
+from tests.bench.scene import Scene
+from tests.bench.table import Table, setting
 
-ROUNDS, PUSHES, JOBS = 5, 1000, 10_000
-PAYLOAD = {"file": "x" * 180}
-PLAIN = "insert into plain (queue, envelope) values ('bench', %s::jsonb) returning id"
-LIKE = (
-    "create table plain (like pgqueue.jobs including defaults including identity including indexes)"
-)
-
-
-def rate(act: Callable[[], Any], times: int) -> float:
-    """Return how often something is done in a second."""
-    started = perf_counter()
-    for _ in range(times):
-        act()
-    return times / (perf_counter() - started)
-
-
-async def drain(pg: Postgres, conn: psycopg.Connection[Any]) -> float:
-    """Return how many jobs without work one worker completes in a second."""
-    processors = Processors()
-
-    @processors.process("drain")
-    async def nothing(payload: int) -> None: ...
-
-    pg.push_many("drain", range(JOBS), on=conn)
-    started = perf_counter()
-    await Worker(pg, include=[processors], concurrency=100).run(Until(empty=True))
-    return JOBS / (perf_counter() - started)
+FIGURES: Mapping[str, Callable[[Scene], None]] = {
+    "S1": drain.s1,
+    "S2": drain.s2,
+    "S4": push.s4,
+    "S5": push.s5,
+    "S6": pickup.s6,
+}
+SHORT = ("S1", "S2", "S4", "S5", "S6")
+SERVER = {"max_connections": "200", "shared_buffers": "512MB", "max_wal_size": "8GB"}
 
 
 def main() -> None:
-    """Measure, and print a line for each figure."""
-    with DevServer.throwaway(durable=True) as server:
-        upgrade(server.dsn)
-        pg = Postgres(server.dsn)
-        with psycopg.connect(server.dsn, autocommit=True) as conn:
-            conn.execute(LIKE)
-            envelope = json.dumps({"v": pgqueue.WIRE_FORMAT_VERSION, "payload": PAYLOAD})
-            rounds = [
-                (
-                    rate(lambda: conn.execute(PLAIN, (envelope,)), PUSHES),
-                    rate(lambda: pg.push("bench", PAYLOAD, on=conn), PUSHES),
-                    asyncio.run(drain(pg, conn)),
-                )
-                for _ in range(ROUNDS)
-            ]
-        ratio = median(push / plain for plain, push, _ in rounds)
-        print(f"push one, of a bare INSERT into a table without checks: {ratio:.2f}")
-        print(f"drain, jobs a second, one worker: {median(one[2] for one in rounds):,.0f}")
-        print(f"PostgreSQL {server.version}, fsync on, {ROUNDS} rounds, medians")
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="everything, at full size: hours")
+    parser.add_argument("--only", metavar="S1,S4", help=f"of {', '.join(FIGURES)}")
+    parser.add_argument("--pg-bin", metavar="DIR", help="another PostgreSQL's programs")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="append a JSON line a figure")
+    asked = parser.parse_args()
+    chosen = asked.only.split(",") if asked.only else FIGURES if asked.full else SHORT
+    if unknown := [one for one in chosen if one not in FIGURES]:
+        parser.error(f"{', '.join(unknown)}: the figures are {', '.join(FIGURES)}")
+    if asked.pg_bin:
+        os.environ["PGQUEUE_PG_BIN"] = asked.pg_bin
+    with ExitStack() as opened:
+        server = opened.enter_context(DevServer.throwaway(durable=True, settings=SERVER))
+        lines = opened.enter_context(asked.out.open("a")) if asked.out else None
+        scene = Scene(server, full=asked.full, table=Table(lines, setting(server.dsn)))
+        for one in chosen:
+            FIGURES[one](scene)
 
 
 if __name__ == "__main__":

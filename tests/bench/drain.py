@@ -1,0 +1,74 @@
+"""S1 and S2: no-op jobs are pushed first, then one worker process drains them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tests.bench import raw
+from tests.bench.figure import Figure, ratios
+from tests.bench.peers import OTHERS, PEERS, Peer
+from tests.bench.scene import Round, Scene, script
+
+OURS = "pgqueue"
+RAW = "raw loop"
+
+
+def ours(scene: Scene, jobs: int, concurrency: int) -> float:
+    """Return jobs a second of a worker of ours, in a process of its own."""
+    with scene.database() as dsn:
+        return float(script("tests.bench.adapters.ours", dsn, jobs, concurrency)["drain"])
+
+
+def theirs(scene: Scene, peer: Peer, jobs: int, concurrency: int, *, rate: str = "drain") -> float:
+    """Return jobs a second of another queue, in its own environment; `rate` may be push."""
+    module = f"tests.bench.adapters.{peer.adapter}"
+    python = peer.python()
+    with scene.database(migrated=False) as dsn:
+        arguments = (dsn, jobs, concurrency, *peer.options)
+        return float(script(module, *arguments, python=python)[rate])
+
+
+def peers(scene: Scene) -> tuple[Peer, ...]:
+    """Return those that take part: in a short run only those that matter most."""
+    return PEERS + OTHERS if scene.full else PEERS
+
+
+def s1(scene: Scene) -> None:
+    """Concurrency 100, against the peers and against the raw loop."""
+    jobs = scene.pick(10_000, 50_000)
+    variants: dict[str, Round] = {
+        OURS: partial(ours, scene, jobs, 100),
+        RAW: partial(raw.rate, scene, jobs, 100),
+    }
+    for peer in peers(scene):
+        variants[peer.name] = partial(theirs, scene, peer, scene.pick(peer.short, peer.full), 100)
+    found = scene.interleaved("S1", variants)
+    _rates(scene, "S1", found, 100)
+    if OURS not in found:
+        return
+    goals = {peer.name: peer.least for peer in peers(scene)} | {RAW: 0.35}
+    for name, rates in found.items():
+        if name != OURS:
+            scene.show(ratios("S1", found[OURS], rates, name, least=goals[name]))
+
+
+def s2(scene: Scene) -> None:
+    """Concurrency 1, 5 and 20, against the raw loop of the same batch."""
+    for concurrency, short, full in ((1, 300, 5_000), (5, 1_500, 20_000), (20, 5_000, 50_000)):
+        jobs = scene.pick(short, full)
+        variants: dict[str, Round] = {
+            OURS: partial(ours, scene, jobs, concurrency),
+            RAW: partial(raw.rate, scene, jobs, concurrency),
+        }
+        found = scene.interleaved("S2", variants)
+        _rates(scene, "S2", found, concurrency)
+        if len(found) == len(variants):
+            name = f"raw loop at batch {concurrency}"
+            scene.show(ratios("S2", found[OURS], found[RAW], name, least=0.8))
+
+
+def _rates(scene: Scene, id: str, found: dict[str, list[float]], concurrency: int) -> None:
+    for name, values in found.items():
+        what = f"drain at concurrency {concurrency}: {name}"
+        details = {"variant": name, "concurrency": concurrency}
+        scene.show(Figure(id=id, what=what, values=values, unit="jobs/s", details=details))
