@@ -140,10 +140,18 @@ class Postgres(Publisher):
             if not isinstance(payloads, Iterable):
                 raise TypeError("push_many: an async iterable needs an async connection")
             cut = batches(payloads, size)
-            orders = (ordered(to, some, options, config, many=True) for some in cut)
+            orders = (
+                part
+                for some in cut
+                for part in ordered(to, some, options, config, many=True).parts()
+            )
             return stream(on, orders, config.schema, progress)
         later = batches_async(payloads, size)
-        coming = (ordered(to, some, options, config, many=True) async for some in later)
+        coming = (
+            part
+            async for some in later
+            for part in ordered(to, some, options, config, many=True).parts()
+        )
         return stream_async(self._pool if on is None else on, coming, config.schema, progress)
 
     async def push_json(self, queue: str, payload: Json, /, **options: Any) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -33,6 +33,9 @@ RING = load("ring", bool)
 TAKE_IDS = load("take_ids", lambda ids, due, expires_at: (ids, due, expires_at))
 COPY = load("copy", tuple)
 COPY_SCHEDULED = load("copy_scheduled", tuple)
+
+# In characters. As jsonb, numbers become seven times as long, and its limit is 256 MiB.
+MOST_TEXT: Final = 32 * 2**20
 
 # Up to here one statement with an array is quicker than COPY with its two.
 _COPIED_FROM: Final = 1001
@@ -67,6 +70,16 @@ class Order(NamedTuple):
             yield Ask(RING, {"queue": self.parameters["queue"]})
         return ids
 
+    def parts(self) -> Iterator[Order]:
+        """Cut it where one statement would carry more than a connection, or jsonb, can take."""
+        start, size = 0, 0
+        for n, envelope in enumerate(self.envelopes):
+            size += len(envelope)
+            if size > MOST_TEXT and n > start:
+                yield self._from(start, n)
+                start, size = n, len(envelope)
+        yield self._from(start, len(self.envelopes)) if start else self
+
     def document(self) -> str:
         """Return all of it as the JSON text that `push_sealed` takes."""
         said = {name: _plain(value) for name, value in self.parameters.items() if name != "backoff"}
@@ -77,6 +90,9 @@ class Order(NamedTuple):
         backoff = self.parameters["backoff"] or "null"
         envelopes = ",".join(self.envelopes)
         return f'{json.dumps(said)[:-1]},"backoff":{backoff},"envelopes":[{envelopes}]}}'
+
+    def _from(self, start: int, end: int) -> Order:
+        return self._replace(envelopes=self.envelopes[start:end], keys=self.keys[start:end])
 
     @property
     def _waits(self) -> bool:
