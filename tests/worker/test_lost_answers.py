@@ -53,6 +53,28 @@ async def test_the_jobs_of_a_claim_whose_answer_is_lost_start_at_once(
     assert one(conn, "select count(*) from pgqueue.dead_jobs") == 0
 
 
+async def test_jobs_that_were_claimed_run_though_the_claim_of_dead_letters_beside_them_fails(
+    proxy: Proxy, far: Postgres, processors: Processors, conn: Connection
+) -> None:
+    """M21, P6: they are leased already: the next part's failure does not cost them their turn."""
+    ran: asyncio.Queue[int] = asyncio.Queue()
+
+    @processors.process("audio")
+    async def run(job: Job[int]) -> None:
+        ran.put_nowait(job.attempt)
+
+    @processors.process("audio.dead")
+    async def mourn(job: Job[int]) -> None:
+        raise AssertionError(job)
+
+    far.push("audio", 1, on=conn)
+    cut = proxy.trap(spoken("dead_claim"), at="sent", act="cut")
+    async with running(Worker(far, include=[processors], concurrency=5)):
+        assert await soon(ran.get()) == 1
+        await drained(conn)
+    assert cut.sprung.is_set()
+
+
 async def test_a_job_that_was_found_again_is_not_found_twice(
     proxy: Proxy, far: Postgres, processors: Processors, conn: Connection
 ) -> None:

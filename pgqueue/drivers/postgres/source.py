@@ -126,13 +126,23 @@ class Source:
             part = replace(claim, rooms=rooms, limit=claim.limit - len(found))
             if part.limit <= 0:
                 break
-            if dead:
-                found += await self._dead.claim(conn, part)
-            elif sweeping:
-                found += await self._claim_sweeping(conn, part)
-            else:
-                found += await self._claim(conn, part, self._lanes.cursors(rooms))
+            try:
+                found += await self._claim_part(conn, part, dead=dead, sweeping=sweeping)
+            except psycopg.Error:
+                # Else these are leased, and run; what the rest met the next claim will say.
+                if not found or conn.isolation_level is not None:
+                    raise
+                break
         return found
+
+    async def _claim_part(
+        self, conn: psycopg.AsyncConnection[Any], part: Claim, *, dead: bool, sweeping: bool
+    ) -> Sequence[Delivery]:
+        if dead:
+            return await self._dead.claim(conn, part)
+        if sweeping:
+            return await self._claim_sweeping(conn, part)
+        return await self._claim(conn, part, self._lanes.cursors(part.rooms))
 
     async def _claim_sweeping(
         self, conn: psycopg.AsyncConnection[Any], claim: Claim
