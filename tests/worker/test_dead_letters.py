@@ -33,9 +33,10 @@ async def test_an_exhausted_job_reaches_the_processor_of_its_dead_letters(
     assert (job.attempt, job.max_attempts) == (1, 2)
     assert job.dead is not None
     assert (job.dead.queue, job.dead.reason, job.dead.attempts) == ("orders", "exhausted", 3)
-    assert [failure.error for failure in job.dead.failures] == [
-        f"ValueError: attempt {n}" for n in (1, 2, 3)
+    assert [(failure.attempt, failure.error) for failure in job.dead.failures] == [
+        (n, f"ValueError: attempt {n}") for n in (1, 2, 3)
     ]
+    assert all(failure.at and failure.worker for failure in job.dead.failures)
     assert job.dead.died_at == one(conn, "select died_at from pgqueue.dead_jobs")
 
 

@@ -8,37 +8,17 @@ from math import ceil
 from time import monotonic
 from typing import Any, Final, TypeVar
 
-import msgspec
-
 from pgqueue.deadfilter import Filter
+from pgqueue.drivers.postgres.kept import kept_failures
 from pgqueue.drivers.postgres.statement import Statement, load
 from pgqueue.drivers.postgres.talk import Ask, Pause, Talk
 from pgqueue.letters import DeadJob, DeadSummary, Report
-from pgqueue.outcome import Failure
 
 Row = TypeVar("Row")
 
 
 def _dead(*columns: Any) -> DeadJob:
-    return DeadJob._make((*columns[:-1], _failures(columns[-1])))
-
-
-def _failures(kept: str) -> tuple[Failure, ...]:
-    try:
-        return tuple(map(_failure, msgspec.json.decode(kept)))
-    except (msgspec.DecodeError, RecursionError, AttributeError) as error:
-        return (Failure(f"pgqueue: the failures that are kept cannot be read: {error}"),)
-
-
-def _failure(kept: dict[str, Any]) -> Failure:
-    """Read one failure, whatever an operator may have written there."""
-    return Failure(
-        error=str(kept.get("error") or ""),
-        traceback=str(kept.get("traceback") or ""),
-        attempt=kept.get("attempt"),
-        at=kept.get("at"),
-        worker=kept.get("worker"),
-    )
+    return DeadJob._make((*columns[:-1], kept_failures(columns[-1])))
 
 
 COUNT = load("letters_count", int)

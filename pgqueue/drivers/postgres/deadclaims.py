@@ -8,12 +8,12 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-import msgspec
 import psycopg
 
 from pgqueue.drivers.postgres.alarm import Alarm
+from pgqueue.drivers.postgres.kept import kept_failures
 from pgqueue.drivers.postgres.statement import load, run
-from pgqueue.outcome import DeadLetter, Failure
+from pgqueue.outcome import DeadLetter
 from pgqueue.queue import dead_address, dead_source
 from pgqueue.seam import Claim, Delivery
 
@@ -43,18 +43,7 @@ def _delivery(*columns: Any) -> Delivery:
 def _letter(
     queue: str, reason: Any, attempts: int, failures: str, died_at: datetime, redrives: int
 ) -> DeadLetter:
-    return DeadLetter(queue, reason, attempts, _failures(failures), died_at, redrives)
-
-
-def _failures(document: str) -> tuple[Failure, ...]:
-    try:
-        return tuple(
-            Failure(str(one.get("error", "")), str(one.get("traceback", "")))
-            for one in msgspec.json.decode(document)
-        )
-    # Somebody's UPDATE; one such row must not cost the others that were claimed with it.
-    except (ValueError, RecursionError, AttributeError):
-        return (Failure("the failures of this dead letter cannot be read"),)
+    return DeadLetter(queue, reason, attempts, kept_failures(failures), died_at, redrives)
 
 
 CLAIM = load("dead_claim", _delivery)
