@@ -199,6 +199,7 @@ class Mute(Exception):
     ],
 )
 def test_a_failure_can_always_be_stored(error: Exception, shown: str) -> None:
+    """M52, M53: our own writes replace what a text column cannot hold."""
     failure = Failure.of(error)
     assert failure.error == shown
     assert "\0" not in failure.traceback

@@ -69,12 +69,14 @@ WRONG = [
     ("'audio', '1', timeout => '0 s'", "patience_range"),
     ("'audio', '1', backoff => '[]'", "backoff_form"),
     ("'audio', '1', run_at => 'infinity'", "moment_range"),
+    ("'audio', '1', run_at => '9000-01-01'", "moment_range"),
+    ("'audio', '1', expires_in => '8000 years'", "moment_range"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "message"), WRONG, ids=[one[0] for one in WRONG])
 def test_sql_refuses_what_python_refuses(conn: Connection, arguments: str, message: str) -> None:
-    """B09, B11, E12: also at this edge nothing is wrapped twice, and bad options are named."""
+    """B09, B11, E12, M51: also at this edge nothing is wrapped twice, and bad options are named."""
     with pytest.raises(psycopg.Error, match=message):
         conn.execute(f"select pgqueue.push({arguments})")
     assert places(conn) == {}
@@ -117,6 +119,22 @@ def test_a_trigger_can_push(conn: Connection) -> None:
     )
     rows = conn.execute("select envelope -> 'payload' ->> 'id' from pgqueue.jobs order by id")
     assert rows.fetchall() == [("1",), ("2",)]
+
+
+def test_a_long_transaction_pushes_no_old_jobs(conn: Connection, dsn: str) -> None:
+    """M51, P9: a job is as old as its push, not as its transaction, and takes its place then."""
+    pg = Postgres(dsn)
+    with psycopg.connect(dsn) as long:
+        [(began,)] = long.execute("select now()").fetchall()
+        pg.push("audio", "first", on=conn)
+        pg.push("audio", "second", on=long)
+        long.execute("select pgqueue.push('audio', '\"third\"')")
+        pg.push_many("audio", ["fourth"] * 1100, on=long)
+    rows = conn.execute(
+        "select envelope ->> 'payload', pushed_at from pgqueue.jobs order by position limit 4"
+    ).fetchall()
+    assert [row[0] for row in rows] == ["first", "second", "third", "fourth"]
+    assert all(began < row[1] for row in rows)
 
 
 async def test_a_job_pushed_in_sql_is_run(conn: Connection, dsn: str) -> None:

@@ -165,6 +165,7 @@ async def test_outcomes_of_all_kinds_are_settled_together(conn: Connection, acon
 async def test_what_no_text_column_can_hold_is_made_storable(
     conn: Connection, aconn: Async
 ) -> None:
+    """M52, M53: the outcome lands, whatever the handler's error says."""
     delivery = held(conn)
     failure = Failure.of(ValueError("NUL \x00, half a pair \ud800, " + "é" * 100_000))
     await settle(aconn, [Settlement(delivery.lease, Dead("exhausted", failure))])
