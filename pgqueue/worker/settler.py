@@ -50,12 +50,7 @@ class Settler:
             if not self._pending:
                 await self._rest()
                 continue
-            batch = self._batch()
-            written = await self._write([one.settlement for one in batch])
-            taken = set(map(id, batch))
-            self._pending = [one for one in self._pending if id(one) not in taken]
-            for one in batch:
-                one.written(one.settlement.lease.job in written)
+            await self._write(self._batch())
 
     async def _rest(self) -> None:
         self._changed.clear()
@@ -68,17 +63,26 @@ class Settler:
         # A statement can name a job only once; a second attempt at the same one waits its turn.
         return list({one.settlement.lease.job: one for one in self._pending[_BATCH::-1]}.values())
 
-    async def _write(self, settlements: Sequence[Settlement]) -> Collection[int]:
+    async def _write(self, batch: Sequence[Pending]) -> None:
         try:
-            written = await self._source.settle(settlements)
-            self.stamp.renew()
-            return written
+            written = await self._source.settle([one.settlement for one in batch])
         except Unavailable:
             raise
         except BackendError as error:
             self.stamp.renew()  # refused, but answered
-            if len(settlements) == 1:
-                journal.unsettled(settlements[0], error)
-                return ()
-        # One outcome that the database refuses must not hold up the others.
-        return [job for one in settlements for job in await self._write([one])]
+            if len(batch) > 1:
+                # One outcome that the database refuses must not hold up the others.
+                for one in batch:
+                    await self._write([one])
+                return
+            journal.unsettled(batch[0].settlement, error)
+            written = [batch[0].settlement.lease.job]  # not written, but the lease is not lost
+        else:
+            self.stamp.renew()
+        self._tell(batch, written)
+
+    def _tell(self, batch: Sequence[Pending], written: Collection[int]) -> None:
+        taken = set(map(id, batch))
+        self._pending = [one for one in self._pending if id(one) not in taken]
+        for one in batch:
+            one.written(one.settlement.lease.job in written)

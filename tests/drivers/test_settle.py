@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from pgqueue import BackendError, Postgres
 from pgqueue.drivers.postgres.settle import settle
 from pgqueue.outcome import Dead, Done, Failure, Outcome, Release, Retry
 from pgqueue.seam import Delivery, Lease, Settlement
@@ -136,6 +137,23 @@ async def test_a_job_that_cannot_be_buried_stays_where_it_is(
     with pytest.raises(psycopg.errors.CheckViolation):
         await settle(aconn, [Settlement(delivery.lease, Dead("exhausted", FAILURE))])
     assert places(conn) == {delivery.id: ["jobs"]}
+
+
+async def test_what_was_written_before_an_outcome_that_is_refused_is_not_called_lost(
+    dsn: str, conn: Connection
+) -> None:
+    """M20, C35: asked to write it again, the driver knows that its own first time did."""
+    done, buried = held(conn), held(conn)
+    conn.execute("alter table pgqueue.dead_jobs add constraint no_room check (false) not valid")
+    first, second = (
+        Settlement(done.lease, Done()),
+        Settlement(buried.lease, Dead("aborted", FAILURE)),
+    )
+    async with Postgres(dsn).source(["audio"], "test") as source:
+        with pytest.raises(BackendError, match="CheckViolation"):
+            await source.settle([first, second])
+        assert set(await source.settle([first])) == {done.id}
+    assert places(conn) == {buried.id: ["jobs"]}
 
 
 async def test_only_the_last_twenty_failures_are_kept(conn: Connection, aconn: Async) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pgqueue import Job, Postgres, Processors, RetryAfter, Worker
+from pgqueue import Abort, Job, Postgres, Processors, RetryAfter, Worker
 from tests.chaos.proxy import Proxy
 from tests.chaos.wire import spoken
 from tests.worker.conftest import QUICK
@@ -213,3 +213,28 @@ async def test_a_lease_that_was_lost_before_the_connection_is_called_lost(
         proxy.refusing = False
         await eventually(lambda: "LeaseLost: job 1 (audio), attempt 1" in caplog.text, True)
         assert one(conn, "select lease from pgqueue.jobs") == 7
+
+
+async def test_an_outcome_that_is_refused_costs_no_other_and_is_no_lost_lease(
+    pg: Postgres, processors: Processors, conn: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """M20, C35: those settled with it are written and told of once, whatever follows them."""
+    go = asyncio.Event()
+    started: asyncio.Queue[int] = asyncio.Queue()
+
+    @processors.process("audio", concurrency=6)
+    async def run(payload: int) -> None:
+        started.put_nowait(payload)
+        await go.wait()
+        if payload % 2:
+            raise Abort("no")
+
+    conn.execute("alter table pgqueue.dead_jobs add constraint no_room check (false) not valid")
+    pg.push_many("audio", range(6), on=conn)
+    async with running(Worker(pg, include=[processors], concurrency=6)):
+        for _ in range(6):
+            await soon(started.get())
+        go.set()
+        await eventually(lambda: caplog.text.count("its outcome could not be written"), 3)
+        await eventually(lambda: one(conn, "select count(*) from pgqueue.jobs"), 3)
+    assert "LeaseLost" not in caplog.text

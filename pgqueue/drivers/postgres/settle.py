@@ -28,15 +28,22 @@ DEAD_DISCARDED = load("dead_discarded", int)
 
 
 async def settle(
-    conn: psycopg.AsyncConnection[Any], settlements: Sequence[Settlement], schema: str = SCHEMA
+    conn: psycopg.AsyncConnection[Any],
+    settlements: Sequence[Settlement],
+    schema: str = SCHEMA,
+    *,
+    written: set[int] | None = None,
 ) -> set[int]:
-    """Write all outcomes; return the ids of the jobs whose lease still held."""
+    """Write all outcomes; return the ids of the jobs whose lease still held.
+
+    They go into `written` statement by statement, for whoever is met by an error in between.
+    """
+    written = set() if written is None else written
     kinds: dict[Statement[int], list[Settlement]] = {}
     for settlement in settlements:
         dead, outcome = settlement.lease.dead, settlement.outcome
         statement = _of_letter(outcome) if dead else _of_job(outcome)
         kinds.setdefault(statement, []).append(settlement)
-    written: set[int] = set()
     for statement, some in kinds.items():
         written.update(await run(conn, statement.within(schema), _parameters(statement, some)))
     return written

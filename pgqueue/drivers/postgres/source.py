@@ -192,10 +192,13 @@ class Source:
         self, conn: psycopg.AsyncConnection[Any], settlements: Sequence[Settlement]
     ) -> set[int]:
         leases = {one.lease for one in settlements}
+        written: set[int] = set()
         try:
-            written = await settle(conn, settlements, self._config.schema)
+            await settle(conn, settlements, self._config.schema, written=written)
         except BaseException as error:
-            self._unsure |= leases if unanswered(error) else set()
+            # What was written before the error will be tried again with the rest.
+            unsure = unanswered(error)
+            self._unsure |= {one for one in leases if unsure or one.job in written}
             raise
         # Written again they find no lease of theirs: if nobody has one, their own first time
         # has ended it.
