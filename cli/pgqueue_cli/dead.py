@@ -52,7 +52,9 @@ def list_(
 
 @app.command()
 def show(
-    job: Annotated[int, typer.Argument(metavar="ID")],
+    job: Annotated[
+        int, typer.Argument(metavar="ID", help="The dead letter's id, which `dead list` shows.")
+    ],
     *,
     payload: Annotated[bool, typer.Option("--payload", help="With its payload.")] = False,
     as_json: Json = False,
@@ -94,7 +96,12 @@ def count(
 @app.command()
 @filtered
 def redrive(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...")] = None,
+    ids: Annotated[
+        list[int] | None,
+        typer.Argument(
+            metavar="ID", help="Dead letters by their ids; without any, those that pass the filter."
+        ),
+    ] = None,
     *,
     wanted: Wanted,
     everything: Everything = False,
@@ -111,7 +118,7 @@ def redrive(
     connection: Connection = None,
     dsn: Dsn = None,
 ) -> None:
-    """Make dead jobs run again: by their ids, or those that pass a filter."""
+    """Make dead jobs run again, by id or by filter."""
     from pgqueue_cli import deadwork, names
 
     pace: dict[str, Any] = {"limit": limit, "rate": rate, "dry_run": dry_run}
@@ -130,7 +137,10 @@ def redrive(
 
 @app.command()
 def discard(
-    ids: Annotated[list[int], typer.Argument(metavar="ID...")],
+    ids: Annotated[
+        list[int],
+        typer.Argument(metavar="ID", help="Dead letters by their ids, which `dead list` shows."),
+    ],
     *,
     yes: Yes = False,
     as_json: Json = False,

@@ -48,7 +48,10 @@ def push(
     connection: Connection = None,
     dsn: Dsn = None,
 ) -> None:
-    """Push one job, and print its id; of one that holds the key already, that one's."""
+    """Push one job, and print its id.
+
+    If a job holds the --unique key already nothing is pushed, and the id is that job's.
+    """
     from pgqueue.drivers.postgres import Postgres
     from pgqueue_cli import database, names, settings
 

@@ -21,7 +21,10 @@ def stats(
     connection: Connection = None,
     dsn: Dsn = None,
 ) -> None:
-    """Count live jobs by queue and state, and dead letters by queue and reason."""
+    """Count jobs by queue, state and reason.
+
+    Live jobs are ready, leased or scheduled; dead letters have a reason.
+    """
     from pgqueue.drivers.postgres import Postgres
     from pgqueue.errors import PgqueueError
     from pgqueue_cli import database, settings

@@ -85,7 +85,9 @@ def _print_rich(
     for row in rows:
         # Text, not str: rich would take [brackets] for its markup.
         table.add_row(*map(Text, row))
-    Console(highlight=False).print(table)
+    # Where it does not fit after all, lines that wrap are better than ids that are cut.
+    least = sum(widths) + _GAP * len(widths)
+    Console(highlight=False, width=max(least, get_terminal_size().columns)).print(table)
 
 
 def _print_plain(rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:

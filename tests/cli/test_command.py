@@ -32,6 +32,7 @@ def test_every_command_explains_itself(bare_shell: Shell, words: list[str]) -> N
     ended = bare_shell.run(*words, "--help")
     assert ended.code == 0
     assert max(map(len, ended.out.splitlines())) <= 100
+    assert not any(line.endswith("...") for line in ended.out.splitlines()[1:])
 
 
 def test_heavy_libraries_load_only_in_the_commands_that_need_them() -> None:

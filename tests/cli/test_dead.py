@@ -96,6 +96,26 @@ def test_a_short_list_is_not_cut_and_cannot_steer_the_terminal(shell: Shell, dea
 def test_a_terminal_gets_a_table_that_nothing_in_it_can_steer(
     shell: Shell, dead: None, columns: str, most: int
 ) -> None:
+    lines = _listed_on_a_terminal(shell, columns)
+    _, rule, latest, earlier = lines
+    assert rule.startswith("───")
+    assert (latest.split()[0], earlier.split()[:2]) == ("42", ["41", "audio"])
+    assert "ValueErro" in earlier
+    assert "\x1b" not in earlier
+    assert max(map(len, lines)) <= most
+
+
+def test_a_narrow_terminal_wraps_the_table_and_cuts_no_id_reason_or_time(
+    shell: Shell, dead: None
+) -> None:
+    heading, _, latest, _ = _listed_on_a_terminal(shell, "40")
+    assert {"id", "reason", "attempts", "died_at"} < set(heading.split())
+    assert latest.split()[0] == "42"
+    assert "…" not in latest.split()[3]
+    assert re.search(r"T\d\d:\d\d:\d\dZ", latest)
+
+
+def _listed_on_a_terminal(shell: Shell, columns: str) -> list[str]:
     reader, writer = pty.openpty()
     environment = {**os.environ, "PGQUEUE_DSN": shell.dsn, "COLUMNS": columns, "TERM": "xterm"}
     words = [str(PROGRAM), "dead", "list"]
@@ -104,13 +124,7 @@ def test_a_terminal_gets_a_table_that_nothing_in_it_can_steer(
         with open(reader, "rb", buffering=0) as terminal:
             printed = _until_closed(terminal)
     assert process.returncode == 0
-    lines = re.sub(r"\x1b\[[01]m", "", printed).splitlines()
-    _, rule, latest, earlier = lines
-    assert rule.startswith("───")
-    assert (latest.split()[0], earlier.split()[:2]) == ("42", ["41", "audio"])
-    assert "ValueErro" in earlier
-    assert "\x1b" not in earlier
-    assert max(map(len, lines)) <= most
+    return re.sub(r"\x1b\[[01]m", "", printed).splitlines()
 
 
 def _until_closed(terminal: Any) -> str:
