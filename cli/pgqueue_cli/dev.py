@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import signal
 from pathlib import Path
@@ -35,6 +36,7 @@ def dev(
     from pgqueue_cli.logs import configure
 
     configure("info", "text")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # one line below says it all
     with DevServer.persistent(folder) as server:
         schema = settings.config(dsn=server.dsn).schema
         pgqueue_migrations.upgrade(server.dsn, schema=schema)

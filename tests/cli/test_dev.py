@@ -49,6 +49,7 @@ def test_without_an_application_it_waits_and_keeps_the_data(
     for number in (signal.SIGINT, signal.SIGTERM):
         with bare_shell.running("dev", "--folder", str(folder)) as dev:
             dsn = printed_dsn(dev)
+            assert dev.lines[0].startswith("PostgreSQL ")  # and not what migrating it took
             dev.until("no application is named")
             ids.append(int(bare_shell.run("push", "quick", "1", "--dsn", dsn).out))
             dev.signal(number)
