@@ -62,6 +62,13 @@ def test_a_worker_warns_once_a_try(bare_shell: Shell, closed_port: int) -> None:
     assert last.startswith(f"pgqueue: {where}")
 
 
+def test_a_worker_tries_less_and_less_often(bare_shell: Shell, closed_port: int) -> None:
+    """B17: the default 10 s are not twenty times the same line."""
+    dsn = f"postgresql://somebody@127.0.0.1:{closed_port}/somewhere"
+    ended = bare_shell.run("work", "app:worker", PGQUEUE_DSN=dsn)
+    assert 3 <= len(ended.err.splitlines()) <= 8
+
+
 @pytest.mark.parametrize("words", COMMANDS)
 def test_a_server_that_never_answers_is_given_up(
     bare_shell: Shell, silent_port: int, words: tuple[str, ...]

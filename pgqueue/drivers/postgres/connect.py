@@ -17,6 +17,9 @@ from pgqueue.errors import Unavailable
 
 logger = logging.getLogger("pgqueue.postgres")
 
+# Between tries at the start: a reader of the log needs no twenty times the same line.
+_LONGEST_PAUSE: Final = 2.0
+
 # An idle connection finds a dead peer only by keepalives, a query in flight only by the user
 # timeout: each alone misses the other's case for minutes.
 _NETWORK: Final = {
@@ -65,6 +68,7 @@ async def patiently(
             if hopeless or monotonic() + pause >= deadline:
                 raise failure from error
         await asyncio.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def _explained(error: psycopg.Error | TimeoutError, config: Config) -> Exception:
