@@ -59,13 +59,14 @@ class Fetcher:
     def stop(self) -> None:
         """Claim no more."""
         self._stopping.set()
+        self._slots.wake()
 
     async def run(self) -> None:
         """Claim while there is room, sleep while there is nothing."""
         while not self._stopping.is_set() and not self._enough():
             rooms = self._slots.rooms(self._order())
             if not rooms:
-                await first(self._slots.given(), self._stopping.wait(), within=self.stamp.interval)
+                await self._slots.given(self.stamp.interval)
                 self.stamp.renew()
                 continue
             # Looked at before: an attempt that ends meanwhile leaves room, and may have pushed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from pgqueue.processor import Address, Processor
 
@@ -56,6 +57,12 @@ class Slots:
             self._by_address[processor.address] += 1
         self._given.set()
 
-    async def given(self) -> None:
-        """Wait until a slot becomes free, or has become so since the last look at the rooms."""
-        await self._given.wait()
+    def wake(self) -> None:
+        """Let who waits for a slot look again, although there may be none."""
+        self._given.set()
+
+    async def given(self, within: float | None = None) -> None:
+        """Wait, `within` seconds, for a slot that is free or became so since the last look."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._given.wait()

@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 import psycopg
@@ -28,8 +28,8 @@ def patience(config: Config) -> float:
     return min(max(config.lease.total_seconds() / 4, _LEAST), _MOST)
 
 
-@contextlib.asynccontextmanager
-async def deadline(conn: psycopg.AsyncConnection[Any], seconds: float) -> AsyncIterator[None]:
+@contextlib.contextmanager
+def deadline(conn: psycopg.AsyncConnection[Any], seconds: float) -> Iterator[None]:
     """Let what the block does on a connection end with an error when it takes too long.
 
     Cancelling the task would not do: psycopg then waits for the server's answer, in some versions

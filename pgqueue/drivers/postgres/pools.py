@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Final
 
 import psycopg
@@ -28,6 +29,7 @@ Blocking = ConnectionPool[psycopg.Connection[Any]]
 
 # A child of ours neither uses its parent's connections nor closes them: both would be felt there.
 _PARENTS: Final[list[object]] = []
+_NOTHING: Final = contextlib.nullcontext()
 
 
 class Pool:
@@ -65,25 +67,25 @@ class Pool:
         """Lend a connection; if what it is used for fails, it or all of them may be thrown away."""
         pool = await self._mine()
         try:
-            async with _living(pool, within) as conn, self._as_ours(conn):
-                try:
-                    yield conn
-                except psycopg.Error as error:
-                    if meaning(error) is Meaning.UNFIT:
-                        await conn.close()
-                    raise
+            async with _living(pool, within) as conn:
+                with self._in_time(conn):
+                    async with self._isolated(conn):
+                        try:
+                            yield conn
+                        except psycopg.Error as error:
+                            if meaning(error) is Meaning.UNFIT:
+                                await conn.close()
+                            raise
         except psycopg.Error as error:
             if meaning(error) is Meaning.READ_ONLY:
                 await self._drop(pool)
             raise
 
-    @contextlib.asynccontextmanager
-    async def _as_ours(self, conn: psycopg.AsyncConnection[Any]) -> AsyncIterator[None]:
-        if self._patience is None:
-            yield
-            return
-        async with deadline(conn, self._patience), read_committed(conn):
-            yield
+    def _in_time(self, conn: psycopg.AsyncConnection[Any]) -> AbstractContextManager[None]:
+        return _NOTHING if self._patience is None else deadline(conn, self._patience)
+
+    def _isolated(self, conn: psycopg.AsyncConnection[Any]) -> AbstractAsyncContextManager[Any]:
+        return _NOTHING if self._patience is None else read_committed(conn)
 
     async def _mine(self) -> Async:
         if self._closed:
