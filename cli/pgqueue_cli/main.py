@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pgqueue_cli import dead, demo, dev, migrate, processors, push, stats, work
+from pgqueue_cli import bench, dead, demo, dev, migrate, processors, push, stats, work
 
 # How long threads and exit hooks that the application left behind may still take.
 _PATIENCE = 3.0
@@ -28,6 +28,7 @@ app.command("processors")(processors.processors)
 app.command("migrate")(migrate.migrate)
 app.add_typer(dead.app)
 app.command("stats")(stats.stats)
+app.command("bench")(bench.bench)
 app.command("dev")(dev.dev)
 app.command("demo")(demo.demo)
 

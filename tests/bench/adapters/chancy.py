@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import chancy
@@ -20,10 +21,16 @@ async def drive(task: Task) -> Rates:
     HANDLED.append(Handled(task.jobs))
     executor = f"{AsyncExecutor.__module__}.{AsyncExecutor.__name__}"
     bench = chancy.job(queue="bench")(nothing)
-    async with chancy.Chancy(task.dsn) as app:
+    async with chancy.Chancy(task.dsn, log=logging.getLogger("quiet")) as app:
         await app.migrate()
         await app.declare(
-            chancy.Queue("bench", concurrency=max(1, task.concurrency), executor=executor)
+            chancy.Queue(
+                "bench",
+                concurrency=max(1, task.concurrency),
+                executor=executor,
+                polling_interval=1,
+                eager_polling=True,
+            )
         )
 
         async def push() -> None:
