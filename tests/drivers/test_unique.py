@@ -64,6 +64,19 @@ async def test_a_job_holds_its_key_until_it_is_done(pg: Postgres, conn: Connecti
     assert pg.push("mail", "x", on=conn, unique="bad").created, "it is dead"
 
 
+def test_a_redriven_job_does_not_take_its_key_again(pg: Postgres, conn: Connection) -> None:
+    """L5: whether or not the key was forgotten meanwhile; and another job may have it by then."""
+    first = pg.push("mail", 1, on=conn, unique="anna")
+    conn.execute(
+        "with gone as (delete from pgqueue.jobs returning *) insert into pgqueue.dead_jobs"
+        " (id, queue, reason, attempt, envelope, failures, pushed_at)"
+        " select id, queue, 'lost', attempt, envelope, '[]', pushed_at from gone"
+    )
+    assert pg.dead.redrive(first, on=conn)
+    assert pg.push("mail", 2, on=conn, unique="anna").created
+    assert payloads(conn) == [1, 2]
+
+
 async def test_until_started_frees_the_key_at_the_first_attempt(
     pg: Postgres, conn: Connection
 ) -> None:

@@ -15,8 +15,8 @@ gone as (
     and key.job_id = looked.job_id
     and case
       when key.free_at is not null then key.free_at <= now()
-      else not exists (select from pgqueue.jobs job where job.id = key.job_id)
-        and not exists (select from pgqueue.scheduled_jobs job where job.id = key.job_id)
+      else not exists (select from pgqueue.jobs job where job.id = key.job_id and job.unique_key is not null)
+        and not exists (select from pgqueue.scheduled_jobs job where job.id = key.job_id and job.unique_key is not null)
     end
   returning key.job_id
 )
