@@ -46,11 +46,12 @@ class Folder:
         self._path = path
         self._environment = os.environ | {"PGQUEUE_DSN": dsn, "PYTHONUNBUFFERED": "1"}
         for name, text in files(document).items():
+            (path / name).parent.mkdir(exist_ok=True)
             (path / name).write_text(text)
 
-    def python(self, name: str) -> str:
-        """Run one of the files; return what it printed."""
-        return self._run([sys.executable, name])
+    def python(self, name: str, *arguments: str) -> str:
+        """Run one of the files, or a module (-m) or code (-c); return what it printed."""
+        return self._run([sys.executable, name, *arguments])
 
     def pgqueue(self, *arguments: str) -> str:
         """Run a pgqueue command; return what it printed."""
@@ -68,7 +69,7 @@ class Folder:
         try:
             yield lambda text: _await(output, text, worker)
             worker.terminate()
-            assert worker.wait(20) == 0, output.read_text()
+            assert worker.wait(60) == 0, output.read_text()
         finally:
             worker.kill()
             worker.wait()
@@ -88,7 +89,7 @@ class Folder:
 
 
 def _await(output: Path, text: str, worker: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while text not in output.read_text():
         assert worker.poll() is None, output.read_text()
         assert time.monotonic() < deadline, f"no {text!r} in:\n{output.read_text()}"
