@@ -7,21 +7,45 @@ from __future__ import annotations
 
 import argparse
 import os
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+import psycopg
+
 from pgqueue.devserver import DevServer
-from tests.bench import drain, pickup, push
-from tests.bench.scene import Scene
+from tests.bench import (
+    backlog,
+    cost,
+    drain,
+    flat,
+    idle,
+    memory,
+    pickup,
+    processes,
+    push,
+    startup,
+    steady,
+)
+from tests.bench.figure import Missing
+from tests.bench.scene import Broken, Scene
 from tests.bench.table import Table, setting
 
 FIGURES: Mapping[str, Callable[[Scene], None]] = {
     "S1": drain.s1,
     "S2": drain.s2,
+    "S3": steady.s3,
     "S4": push.s4,
     "S5": push.s5,
     "S6": pickup.s6,
+    "S7": flat.s7,
+    "S8": backlog.s8,
+    "S9": processes.s9,
+    "S10": cost.s10,
+    "S11": memory.s11,
+    "S12": startup.s12,
+    "S13": idle.s13,
 }
 SHORT = ("S1", "S2", "S4", "S5", "S6")
 SERVER = {"max_connections": "200", "shared_buffers": "512MB", "max_wal_size": "8GB"}
@@ -45,7 +69,13 @@ def main() -> None:
         lines = opened.enter_context(asked.out.open("a")) if asked.out else None
         scene = Scene(server, full=asked.full, table=Table(lines, setting(server.dsn)))
         for one in chosen:
-            FIGURES[one](scene)
+            try:
+                FIGURES[one](scene)
+            except (Broken, AssertionError, psycopg.Error) as error:
+                # The other figures are worth their time all the same; this one is not silent.
+                traceback.print_exc()
+                why = str(error) or type(error).__name__
+                scene.show(Missing(id=one, what="the whole figure", why=why.splitlines()[0]))
 
 
 if __name__ == "__main__":
