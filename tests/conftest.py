@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import resource
 import secrets
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -33,6 +34,8 @@ NO_SERVER = 3
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Start the server once: xdist's workers get the controller's."""
+    # A shell starts what runs in its background with SIGINT ignored, and so would ours start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config = session.config
     handed_over: dict[str, Any] | None = getattr(config, "workerinput", None)
     if handed_over is not None:

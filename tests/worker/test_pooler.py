@@ -19,7 +19,10 @@ from tests.worker.running import SLEEPING, Connection, drained, eventually, one,
 SUBSCRIBED = """
 select count(*) from pg_stat_activity
 where datname = current_database() and query ilike 'listen%'"""
-LOCKS = "select count(*) from pg_locks where locktype = 'advisory'"
+LOCKS = """
+select count(*) from pg_locks
+where locktype = 'advisory'
+  and database = (select oid from pg_database where datname = current_database())"""
 
 
 @pytest.fixture(scope="module")
