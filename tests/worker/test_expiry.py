@@ -161,3 +161,24 @@ async def test_a_sweep_that_the_database_refuses_ends_no_worker(
         await soon(done.wait())
         conn.execute("drop trigger refuse on pgqueue.dead_jobs")
         await eventually(lambda: len(rows(conn)), 1)
+
+
+async def test_an_attempt_that_was_lost_is_among_the_failures_of_what_expires(
+    pg: Postgres, processors: Processors, conn: Connection
+) -> None:
+    """K08, A26: no claim has seen the lapsed lease, and the letter tells of it all the same."""
+
+    @processors.process("other")
+    async def run(payload: str) -> None:
+        """Do nothing."""
+
+    pg.push("nobodys", 1, on=conn, expires_in="1h")
+    conn.execute("update pgqueue.jobs set attempt = 1, lease = 7, worker = 'gone',"
+                 " visible_at = now(), expires_at = now()")  # fmt: skip
+    async with running(Worker(pg, include=[processors])):
+        await eventually(lambda: rows(conn), [("nobodys", "expired", 1, ERROR)])
+    lost = "select failures -> 0 ->> 'error', failures -> 0 ->> 'worker' from pgqueue.dead_jobs"
+    assert one(conn, lost) == (
+        "worker lost: its lease lapsed before the attempt ended",
+        "gone",
+    )

@@ -1,5 +1,5 @@
 -- Bury jobs that have expired and that no attempt is at work on, whatever their queue, ring, and tell which they were.
--- Where dead letters are not kept they are deleted.
+-- Where dead letters are not kept they are deleted. A lapsed lease is a failed attempt, as in the claim.
 with gone as (
   delete from pgqueue.jobs
   where ctid = any (array(
@@ -10,7 +10,13 @@ with gone as (
     limit :limit
     for update skip locked
   ))
-  returning id, queue, name, priority, attempt, max_attempts, backoff, timeout, envelope, failures, pushed_at, expires_at, redrives
+  returning id, queue, name, priority, attempt, max_attempts, backoff, timeout, envelope, pushed_at, expires_at, redrives,
+    case
+      when lease is null then failures
+      else pgqueue.append_failure(failures, jsonb_build_object(
+        'attempt', attempt, 'at', visible_at, 'worker', worker, 'lost', true,
+        'error', 'worker lost: its lease lapsed before the attempt ended'))
+    end as failures
 ),
 waited as (
   delete from pgqueue.scheduled_jobs
