@@ -64,6 +64,30 @@ async def test_verdicts_are_those_of_any_processor(
     assert seen == [1, 1]
 
 
+async def test_no_letter_is_snoozed_for_ever(
+    pg: Postgres, processors: Processors, conn: Connection
+) -> None:
+    """L3: after a thousand in a row a snooze is a failure, as it is of a job."""
+    seen: list[int] = []
+    dying(processors)
+
+    @processors.process(ORDERS.dead, attempts=1)
+    async def snooze(job: Job[Order]) -> None:
+        seen.append(job.attempt)
+        conn.execute(
+            "update pgqueue.dead_jobs"
+            " set dead_failures = jsonb_set(dead_failures, '{-1,snoozes}', '998')"
+            " where dead_failures -> -1 -> 'snoozes' = '1'"
+        )
+        raise Snooze("10ms")
+
+    pg.push(ORDERS, Order(1), on=conn)
+    async with running(Worker(pg, include=[processors])):
+        await until(conn, PARKED)
+    assert seen == [1, 1, 1, 1]
+    assert one(conn, "select dead_failures -> 0 -> 'snoozes' from pgqueue.dead_jobs") == 1000
+
+
 async def test_a_letter_of_a_lost_worker_is_given_again_and_parked_after_its_last_attempt(
     pg: Postgres, processors: Processors, conn: Connection
 ) -> None:

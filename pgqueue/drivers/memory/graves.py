@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import inf
 from time import monotonic
 from typing import Any, assert_never
@@ -28,6 +28,7 @@ class Grave:
     attempt: int = 0
     lost: bool = False
     unwanted_since: float | None = None
+    snoozes: int = 0
     failures: list[Failure] = field(default_factory=list)
 
     @property
@@ -40,7 +41,7 @@ class Grave:
         now = monotonic()
         if self.token is not None:
             self.failures.append(WORKER_LOST)
-            self.lost = True
+            self.lost, self.snoozes = True, 0
         since = self.unwanted_since
         self.token, self.attempt = claim.token, self.attempt + 1
         self.visible_at = now + claim.lease.total_seconds()
@@ -54,6 +55,7 @@ class Grave:
             expired=False,
             lost=self.lost,
             unwanted=None if since is None else now - since,
+            snoozes=self.snoozes,
             dead=DeadLetter(
                 self.dead.queue,
                 self.dead.reason,
@@ -68,7 +70,7 @@ class Grave:
         """Take it from its processor, with what went wrong."""
         if failure is not None:
             self.failures.append(failure)
-        self.token, self.lost, self.unwanted_since = None, False, None
+        self.token, self.lost, self.unwanted_since, self.snoozes = None, False, None, 0
         self.visible_at = monotonic() + delay
 
 
@@ -125,7 +127,7 @@ class Graves:
             case Retry(delay=delay, failure=failure):
                 grave.free(failure, delay=delay.total_seconds())
             case Release(delay=delay, note=note):
-                self._released(grave, delay.total_seconds() if delay else 0.0, note)
+                self._released(grave, delay, note)
             case Discard():
                 self._remove(grave)
             case Redrive():
@@ -158,11 +160,12 @@ class Graves:
         grave.free(failure)
         self._open[grave.dead.queue].pop(grave.dead.id, None)
 
-    def _released(self, grave: Grave, delay: float, note: Failure | None) -> None:
+    def _released(self, grave: Grave, delay: timedelta | None, note: Failure | None) -> None:
         since = (grave.unwanted_since or monotonic()) if note else None
+        snoozes = grave.snoozes if delay is None else 0 if note else grave.snoozes + 1
         grave.attempt -= 1
-        grave.free(delay=delay)
-        grave.unwanted_since = since
+        grave.free(delay=0.0 if delay is None else delay.total_seconds())
+        grave.unwanted_since, grave.snoozes = since, snoozes
 
     def _remove(self, grave: Grave) -> Grave:
         self._open[grave.dead.queue].pop(grave.dead.id, None)

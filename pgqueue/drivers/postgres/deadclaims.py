@@ -19,7 +19,8 @@ from pgqueue.seam import Claim, Delivery
 
 
 def _delivery(*columns: Any) -> Delivery:
-    job, token, queue, name, priority, attempt, envelope, pushed_at, lost, unwanted = columns[:10]
+    job, token, queue, name, priority, attempt, envelope, pushed_at = columns[:8]
+    lost, unwanted, snoozes, *letter = columns[8:]
     return Delivery(
         id=job,
         token=token,
@@ -36,7 +37,8 @@ def _delivery(*columns: Any) -> Delivery:
         expired=False,
         lost=lost,
         unwanted=unwanted,
-        dead=_letter(queue, *columns[10:]),
+        snoozes=snoozes,
+        dead=_letter(queue, *letter),
     )
 
 

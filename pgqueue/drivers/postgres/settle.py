@@ -108,10 +108,8 @@ def _parameters(statement: Statement[int], settlements: Sequence[Settlement]) ->
 
 def _delay(outcome: Outcome) -> timedelta | None:
     match outcome:
-        case Retry(delay=delay) | Redrive(delay=delay):
+        case Retry(delay=delay) | Release(delay=delay) | Redrive(delay=delay):
             return delay
-        case Release(delay=delay):
-            return delay or timedelta()
         case _:
             return None
 

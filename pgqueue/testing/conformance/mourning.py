@@ -90,7 +90,7 @@ class Mourning:
             assert found.dead is not None
             dead = found.dead
             assert (dead.queue, dead.reason, dead.attempts) == (QUEUE, "aborted", 1)
-            assert (dead.failures, dead.redrives) == ((DIED,), 0)
+            assert ([one.error for one in dead.failures], dead.redrives) == ([DIED.error], 0)
             assert list(await source.claim(asking(WHOLE))) == []
 
     async def test_only_who_asks_for_the_address_gets_letters(self, driver: Any) -> None:
@@ -119,7 +119,7 @@ class Mourning:
                 found = await letter(source)
                 assert found.attempt == attempt
                 assert found.dead is not None
-                assert found.dead.failures == (DIED,)
+                assert [one.error for one in found.dead.failures] == [DIED.error]
                 assert await settle(source, found, outcome)
 
     @pytest.mark.parametrize("outcome", ["snooze", "retry later"])
@@ -155,6 +155,18 @@ class Mourning:
         async with mourning(driver) as source:
             assert await settle(source, await letter(source), Discard())
             assert await driver.dead.count() == 0
+
+    async def test_snoozes_of_a_letter_are_counted_until_its_next_failure(
+        self, driver: Any
+    ) -> None:
+        async with mourning(driver) as source:
+            counts = []
+            outcomes = (Release(MOMENT), Release(), Release(MOMENT), Retry(MOMENT, FAILED), Done())
+            for outcome in outcomes:
+                found = await letter(source)
+                counts.append((found.attempt, found.snoozes))
+                assert await settle(source, found, outcome)
+            assert counts == [(1, 0), (1, 1), (1, 1), (1, 2), (2, 0)]
 
     @pytest.mark.parametrize("outcome", OUTCOMES)
     async def test_who_lost_the_lease_of_a_letter_settles_nothing(

@@ -33,4 +33,7 @@ returning id, lease, queue, name, priority, dead_attempt, envelope::text, pushed
   case when jsonb_typeof(dead_failures -> -1 -> 'unwanted') = 'number'
     then extract(epoch from now())::float8 - (dead_failures -> -1 -> 'unwanted')::float8
   end as unwanted,
+  case when jsonb_typeof(dead_failures -> -1 -> 'snoozes') = 'number'
+    then (dead_failures -> -1 -> 'snoozes')::integer else 0
+  end as snoozes,
   reason, attempt, failures::text, died_at, redrives
