@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from time import monotonic
 from typing import NamedTuple
 
@@ -193,7 +194,7 @@ class Worker:
             slots,
             settler,
             dispatcher,
-            configured=self.driver.config.limits,
+            configured=cache(self.driver.config.limits),
             stuck=executors.stuck,
             listeners=self.events,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -51,6 +52,10 @@ def run(worker: Stoppable, until: Until | None = None, beside: Beside | None = N
         bulletin.signalled(signal.Signals(number).name, again=len(received) > 1)
         worker.stop()
 
+    # What is loaded by now stays for good: looking through it again and again would cost an
+    # eighth of the time of jobs that do little.
+    gc.collect()
+    gc.freeze()
     # Not asyncio.run: it waits for every task and thread, and a handler may never end.
     loop = asyncio.new_event_loop()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from pgqueue_migrations import upgrade
 
 from pgqueue import Postgres, Worker
 from pgqueue.devserver import DevServer
+from pgqueue.worker.process import run
+from pgqueue.worker.until import Until
 from tests.worker.conftest import QUICK
 from tests.worker.feature import ENDLESS, FATAL, LEDGER, SCHEMA, Entry, processors
 from tests.worker.processes import process, worker
@@ -161,3 +164,20 @@ async def test_a_committed_push_survives_the_end_of_everything(durable: DevServe
 
 def connect(server: DevServer) -> Connection:
     return psycopg.connect(server.dsn, autocommit=True)
+
+
+def test_the_collector_of_a_workers_process_leaves_the_program_alone() -> None:
+    """M18: what is loaded stays, and what jobs leave behind is looked for among them only."""
+    frozen: list[int] = []
+
+    class Looking:
+        async def run(self, until: Until | None = None) -> None:
+            frozen.append(gc.get_freeze_count())
+
+        def stop(self) -> None: ...
+
+    try:
+        assert run(Looking()) == 0
+    finally:
+        gc.unfreeze()
+    assert frozen[0] > 10_000
