@@ -22,8 +22,9 @@ insert into pgqueue.scheduled_jobs (queue, envelope, run_at)
 select 'bench', '{"v": 1, "payload": null}', now() + interval '1 day' from generate_series(1, %s)
 """
 DEAD = """
-insert into pgqueue.dead_jobs (id, queue, envelope, attempts, pushed_at, reason)
-select -n, 'bench', '{"v": 1, "payload": null}', 1, now(), 'exhausted' from generate_series(1, %s) n
+insert into pgqueue.dead_jobs (id, queue, envelope, failures, pushed_at, reason)
+select -n, 'bench', '{"v": 1, "payload": null}', '[]', now(), 'exhausted'
+from generate_series(1, %s) n
 """
 
 

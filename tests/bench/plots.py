@@ -146,7 +146,7 @@ def draw(lines: Sequence[Line], folder: Path) -> None:
 
 def main() -> None:
     """Draw, in the environment that can."""
-    lines, folder = Path(sys.argv[1]), Path(*sys.argv[2:3] or [FOLDER])
+    lines, folder = Path(sys.argv[1]), Path(*(sys.argv[2:3] or [str(FOLDER)]))
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError:
