@@ -95,3 +95,10 @@ def ids(jobs: int | Collection[int]) -> list[int]:
         if isinstance(one, bool) or not isinstance(one, int):
             raise TypeError(f"{one!r:.40} is not the id of a job")
     return given
+
+
+def checked_limit(limit: int | None) -> int | None:
+    """Return how many are meant at most, if that can be; raise ValueError otherwise."""
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+        raise ValueError(f"limit: {limit!r:.40} is no number of letters; give 0 or more")
+    return limit

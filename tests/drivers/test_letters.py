@@ -170,7 +170,13 @@ def test_a_letter_that_nobody_can_read_is_listed_shown_and_redriven(
 
 @pytest.fixture
 def calls(pg: Postgres) -> dict[str, Any]:
-    return {"redrive": pg.dead.redrive, "flush": pg.dead.flush, "count": pg.dead.count}
+    named = pg.dead
+    return {
+        "redrive": named.redrive,
+        "flush": named.flush,
+        "count": named.count,
+        "list": named.list,
+    }
 
 
 @pytest.mark.parametrize(
@@ -188,7 +194,9 @@ def calls(pg: Postgres) -> dict[str, Any]:
         ("count", {"error": ""}, ValueError, "error: give a part"),
         ("count", {"unhandled": "yes"}, ValueError, "unhandled: 'yes' is neither"),
         ("redrive", {"all": True, "rate": 0}, ValueError, "rate: 0 is not a rate"),
-        ("redrive", {"all": True, "limit": -1}, ValueError, "limit: -1 is negative"),
+        ("redrive", {"all": True, "limit": -1}, ValueError, "limit: -1 is no number of letters"),
+        ("redrive", {"all": True, "limit": 1.5}, ValueError, "limit: 1.5 is no number of letters"),
+        ("list", {"limit": -1}, ValueError, "limit: -1 is no number of letters"),
         ("redrive", {"all": True, "delay": "-1s"}, ValueError, "delay: '-1s'"),
         ("redrive", {"all": True, "to_queue": "a.dead"}, ValueError, "addresses of dead letters"),
         ("redrive", {"what": 7, "reason": "lost"}, TypeError, "ids and reason exclude each other"),

@@ -6,7 +6,14 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, Unpack, overload
 
-from pgqueue.deadfilter import DeadFilter, Filter, ids, read_filter, read_target
+from pgqueue.deadfilter import (
+    DeadFilter,
+    Filter,
+    checked_limit,
+    ids,
+    read_filter,
+    read_target,
+)
 from pgqueue.drivers.memory.store import Store
 from pgqueue.letters import DeadJob, DeadSummary, Report
 from pgqueue.queue import Queue
@@ -34,7 +41,8 @@ class Letters:
     ) -> Sequence[DeadSummary]:
         """List those that pass, the newest ids first; `after` the last id of the page before."""
         found = reversed(self._found(read_filter(queue, wanted)))
-        return [one.summary for one in found if after is None or one.id < after][:limit]
+        page = [one.summary for one in found if after is None or one.id < after]
+        return page[: checked_limit(limit)]
 
     async def get(self, job: int) -> DeadJob | None:
         """Return one of them."""
@@ -87,7 +95,7 @@ class Letters:
         return [dead for dead in self._store.dead if _passes(wanted, dead.summary, now)]
 
     def _many(self, act: Callable[[int], bool], wanted: Filter, limit: int | None) -> int:
-        done = 0
+        done, limit = 0, checked_limit(limit)
         for dead in self._found(wanted):
             if limit is not None and done >= limit:
                 break

@@ -8,7 +8,7 @@ from math import ceil
 from time import monotonic
 from typing import Any, Final, TypeVar
 
-from pgqueue.deadfilter import Filter
+from pgqueue.deadfilter import Filter, checked_limit
 from pgqueue.drivers.postgres.kept import kept_failures
 from pgqueue.drivers.postgres.statement import Statement, load
 from pgqueue.drivers.postgres.talk import Ask, Pause, Talk
@@ -46,8 +46,7 @@ class Pace:
     started: float = field(default_factory=lambda: monotonic())
 
     def __post_init__(self) -> None:
-        if self.limit is not None and self.limit < 0:
-            raise ValueError(f"limit: {self.limit} is negative; give how many at most")
+        checked_limit(self.limit)
         if self.rate is not None and not 0 < self.rate < float("inf"):
             raise ValueError(f"rate: {self.rate} is not a rate; give dead letters a second")
 
@@ -75,14 +74,18 @@ def takeable(wanted: Filter, pace: Pace) -> Talk[int]:
 
 def listed(wanted: Filter, after: int | None, limit: int) -> Talk[Sequence[DeadSummary]]:
     """List a page, the newest ids first."""
-    below = _LAST if after is None else after
-    return (yield Ask(LIST, wanted.parameters | {"after": below, "limit": limit}))
+    page = {"after": _LAST if after is None else after, "limit": checked_limit(limit)}
+    return _page(wanted.parameters | page)
 
 
 def got(job: int) -> Talk[DeadJob | None]:
     """Get one in full."""
     found = yield Ask(GET, {"id": job})
     return found[0] if found else None
+
+
+def _page(parameters: Mapping[str, Any]) -> Talk[Sequence[DeadSummary]]:
+    return (yield Ask(LIST, parameters))
 
 
 def reported(
