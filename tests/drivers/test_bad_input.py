@@ -104,7 +104,7 @@ ON_ONE_CONNECTION = settings(
 @ON_ONE_CONNECTION
 @given(payload=ANYTHING)
 def test_any_json_is_stored_as_it_is_or_refused(dsn: str, conn: Connection, payload: Any) -> None:
-    """B11, P11, M56: pushed alone, in a batch and with a key; equal as JSON values, never an error."""
+    """B11, P11, M56: pushed alone, in a batch and with a key; equal as JSON, never an error."""
     pg = Postgres(dsn)
     try:
         sealed = encode(payload, max_bytes=2**20, where="mail")

@@ -176,7 +176,7 @@ HOSTILE = {
 async def test_one_unreadable_row_poisons_only_itself(
     pg: Postgres, processors: Processors, conn: Connection, envelope: str
 ) -> None:
-    """P7, P11, B07, M55: among nine good rows of one claim, inserted by SQL, it alone is rejected."""
+    """P7, P11, B07, M55: among nine good rows of one claim, it alone is rejected."""
     ran: list[int] = []
 
     @processors.process("audio")
