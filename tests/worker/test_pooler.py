@@ -168,7 +168,8 @@ async def test_a_worker_uses_no_more_connections_than_the_documents_say(
             for _ in range(3):
                 await soon(inside.acquire())
             mine = (
-                "select count(*) from pg_stat_activity where application_name like 'pgqueue:{}:%%'"
+                "select count(*) from pg_stat_activity where datname = current_database()"
+                " and application_name like 'pgqueue:{}:%%'"
             )
             assert one(conn, mine.format("job")) == 3
             assert one(conn, mine.format("worker")) <= 5
