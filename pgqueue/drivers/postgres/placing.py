@@ -44,7 +44,7 @@ def is_blocking(on: object) -> bool:
 def place(on: Any, order: Order, schema: str, *, many: bool = False) -> Sequence[Pushed]:
     """Push on a blocking connection, and return the ids."""
     if isinstance(on, psycopg.Connection):
-        return hold(on, order.talk(many=many), schema)
+        return hold(on, order.talk(many=many, copies=not _piped(on)), schema)
     rows = execute(on, PUSH_SEALED.within(schema).text, order.document())
     return [Pushed.of(*row) for row in rows]
 
@@ -54,7 +54,8 @@ async def place_async(
 ) -> Sequence[Pushed]:
     """Push on an async connection, and return the ids."""
     if isinstance(on, psycopg.AsyncConnection):
-        return await hold_async(lambda work: work(on), order.talk(many=many), schema)
+        talk = order.talk(many=many, copies=not _piped(on))
+        return await hold_async(lambda work: work(on), talk, schema)
     rows = await execute_async(on, PUSH_SEALED.within(schema).text, order.document())
     return [Pushed.of(*row) for row in rows]
 
@@ -89,10 +90,10 @@ async def lent_async(on: Any, *, atomic: bool = False) -> AsyncIterator[Any]:
 def batch_of(on: object) -> int:
     """Return how many jobs go in one order: COPY takes many, but not in a pipeline."""
     if isinstance(on, psycopg.Connection | psycopg.AsyncConnection):
-        piped = on.pgconn.pipeline_status != psycopg.pq.PipelineStatus.OFF
-        return 1_000 if piped else 10_000
-    return (
-        10_000
-        if isinstance(on, ConnectionPool | AsyncConnectionPool | Pool | ThreadPool)
-        else 1_000
-    )
+        return 1_000 if _piped(on) else 10_000
+    ours = isinstance(on, ConnectionPool | AsyncConnectionPool | Pool | ThreadPool)
+    return 10_000 if ours else 1_000
+
+
+def _piped(on: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:
+    return on.pgconn.pipeline_status != psycopg.pq.PipelineStatus.OFF
