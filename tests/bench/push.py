@@ -8,6 +8,7 @@ from time import perf_counter
 import psycopg
 
 from pgqueue import Postgres
+from tests.bench import kinds
 from tests.bench.drain import peers, theirs
 from tests.bench.figure import Figure, ratios
 from tests.bench.producers import ENVELOPE, LIKE
@@ -28,6 +29,7 @@ def s4(scene: Scene) -> None:
         least = 0.8 if producers <= 16 else 0.7
         name = f"INSERT, {producers} producers"
         scene.show(ratios("S4", found["push"], found["insert"], name, least=least))
+    kinds.one_by_one(scene)
 
 
 def _one(scene: Scene, kind: str, producers: int) -> float:
@@ -52,6 +54,7 @@ def s5(scene: Scene) -> None:
             scene.show(Figure(id="S5", what=what, values=values, unit="rows/s", details=details))
         ratio = ratios("S5", found["push_many"], found["COPY"], f"COPY of {size:,}", least=0.8)
         scene.show(ratio)
+    kinds.many_at_once(scene)
     _against_peers(scene, scene.pick(2_000, 10_000))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, TypeVar
 
 from pgqueue.drivers.postgres.order import Order
@@ -47,7 +47,7 @@ def stream(on: Any, orders: Iterator[Order], schema: str, progress: Progress | N
     ahead = list(islice(orders, 2))
     ids = Ids()
     with lent(on, atomic=len(ahead) > 1) as conn:
-        for order in chain(ahead, orders):
+        for order in _chained(ahead, orders):
             ids.extend(place(conn, order, schema, many=True))
             if progress is not None:
                 progress(len(ids))
@@ -61,7 +61,7 @@ async def stream_async(
     ahead = [order async for _, order in _first_two(orders)]
     ids = Ids()
     async with lent_async(on, atomic=len(ahead) > 1) as conn:
-        async for order in _chained(ahead, orders):
+        async for order in _chained_async(ahead, orders):
             ids.extend(await place_async(conn, order, schema, many=True))
             if progress is not None:
                 progress(len(ids))
@@ -76,8 +76,15 @@ async def _first_two(orders: AsyncIterator[Order]) -> AsyncIterator[tuple[int, O
             return
 
 
-async def _chained(ahead: list[Order], orders: AsyncIterator[Order]) -> AsyncIterator[Order]:
-    for order in ahead:
-        yield order
+# What was pushed is let go of.
+def _chained(ahead: list[Order], orders: Iterator[Order]) -> Iterator[Order]:
+    while ahead:
+        yield ahead.pop(0)
+    yield from orders
+
+
+async def _chained_async(ahead: list[Order], orders: AsyncIterator[Order]) -> AsyncIterator[Order]:
+    while ahead:
+        yield ahead.pop(0)
     async for order in orders:
         yield order
