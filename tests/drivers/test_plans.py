@@ -55,8 +55,6 @@ STATES = [
 CLAIM_BUFFERS = 20 * BATCH
 # A completed job costs its index entry, its page, and the page's visibility.
 COMPLETE_BUFFERS = 12 * BATCH
-# It finds its rows twice: to prolong those that nobody has locked, and to tell the rest apart.
-EXTEND_BUFFERS = 20 * BATCH
 
 Plan = dict[str, Any]
 
@@ -157,7 +155,7 @@ def test_what_settles_and_extends_probes_the_primary_key(
     never_reads_everything(plan)
     assert any(node.get("Index Name") == "jobs_pkey" for node in nodes(plan))
     assert plan["Actual Rows"] == BATCH
-    assert buffers <= (EXTEND_BUFFERS if statement is EXTEND else COMPLETE_BUFFERS)
+    assert buffers <= COMPLETE_BUFFERS
 
 
 def test_the_guard_sees_a_claim_that_sorts_the_backlog(filled: Connection) -> None:

@@ -12,7 +12,12 @@ with prolonged as (
   ))
   returning id
 )
-select id, id = any (array(select id from prolonged))
+select id, true as prolonged from prolonged
+union all
+select id, false
 from pgqueue.dead_jobs
-where id = any (:ids::bigint[])
+where id = any (array(
+    select wanted from unnest(:ids::bigint[]) asked (wanted)
+    where wanted <> all (array(select id from prolonged))
+  ))
   and lease = (:tokens::bigint[])[array_position(:ids::bigint[], id)]
