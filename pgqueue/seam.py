@@ -34,6 +34,8 @@ __all__ = [
     "Discard",
     "Done",
     "Driver",
+    "Exchanged",
+    "Exchanging",
     "Extend",
     "Failure",
     "InlineDriver",
@@ -198,6 +200,29 @@ class JobSource(Protocol):
 
     def connection(self) -> Scope[Any]:
         """Give a connection for a handler's own statements."""
+        ...
+
+
+class Exchanged(NamedTuple):
+    """What an exchange has done: the jobs whose lease still held, and those that it leased."""
+
+    written: Collection[int]
+    found: Sequence[Delivery]
+
+
+@runtime_checkable
+class Exchanging(Protocol):
+    """What a source may offer besides: to complete jobs and lease others in one commit."""
+
+    def exchanges(self, rooms: Mapping[str, int]) -> bool:
+        """Return whether it would now, for a claim of these rooms; if not, `claim` has to."""
+        ...
+
+    async def exchange(self, done: Sequence[Lease], claim: Claim) -> Exchanged:
+        """Complete attempts and lease due jobs, or neither; none of those in `done` is leased.
+
+        It may find nothing where `claim` would.
+        """
         ...
 
 

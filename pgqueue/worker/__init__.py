@@ -26,6 +26,7 @@ from pgqueue.worker.executors import Executors
 from pgqueue.worker.fetcher import Appetite, Fetcher
 from pgqueue.worker.inline import Inline
 from pgqueue.worker.keeper import Keeper
+from pgqueue.worker.outbox import Outbox
 from pgqueue.worker.runner import Runner
 from pgqueue.worker.served import queues_of, refuse_unkept
 from pgqueue.worker.service import Service, first, supervise
@@ -185,14 +186,15 @@ class Worker:
     def _wire(self, source: JobSource, label: str) -> _Parts:
         config, registry = self.driver.config, self._registry
         slots = Slots(self._total, registry.values())
-        settler = Settler(source)
+        outbox = Outbox()
+        settler = Settler(source, outbox)
         executors = Executors(self._total)
         dispatcher = Dispatcher(executors, self.middleware, self.context)
         runner = Runner(
             source,
             registry,
             slots,
-            settler,
+            outbox,
             dispatcher,
             configured=cache(self.driver.config.limits),
             stuck=executors.stuck,
@@ -208,7 +210,7 @@ class Worker:
         keeper = Keeper(
             source, runner.held, runner.lose, lease=config.lease, heartbeat=config.heartbeat
         )
-        fetcher = Fetcher(source, slots, appetite, runner.start, self._until)
+        fetcher = Fetcher(source, slots, outbox, appetite, runner.start, self._until)
         sweeper = Sweeper(source, interval=config.poll_interval)
         return _Parts(fetcher, runner, executors, settler, keeper, sweeper)
 

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pgqueue.seam import Claim, Delivery, JobSource
+from pgqueue.errors import BackendError, Unavailable
+from pgqueue.seam import Claim, Delivery, Exchanging, JobSource
+from pgqueue.worker.outbox import Outbox, Pending, tell
 from pgqueue.worker.service import first
 from pgqueue.worker.slots import Slots
 from pgqueue.worker.stamp import Stamp
@@ -41,12 +43,15 @@ class Fetcher:
         self,
         source: JobSource,
         slots: Slots,
+        outbox: Outbox,
         appetite: Appetite,
         start: Callable[[Delivery], None],
         until: Until,
     ) -> None:
         self._source = source
+        self._exchanging = source if isinstance(source, Exchanging) else None
         self._slots = slots
+        self._outbox = outbox
         self._appetite = appetite
         self._start = start
         self._until = until
@@ -63,26 +68,68 @@ class Fetcher:
 
     async def run(self) -> None:
         """Claim while there is room, sleep while there is nothing."""
-        while not self._stopping.is_set() and not self._enough():
-            rooms = self._slots.rooms(self._order())
-            if not rooms:
-                await self._slots.given(self.stamp.interval)
-                self.stamp.renew()
-                continue
-            # Looked at before: an attempt that ends meanwhile leaves room, and may have pushed.
-            unused = self._slots.unused
-            claimed = await self._source.claim(self._claim(rooms))
-            self.stamp.renew()
-            self._turn += 1
-            self._claimed += len(claimed)
-            for delivery in claimed:
-                self._start(delivery)
-            if not claimed and not self._stopping.is_set():
-                if unused and self._nothing_left():
-                    self.reason = "nothing left"
+        try:
+            while not self._stopping.is_set() and not self._enough():
+                leaving, rooms = self._wanted()
+                if not rooms:
+                    await self._room()
+                elif await self._look(leaving, rooms):
                     return
-                full = len(rooms) < len(self._appetite.queues)
-                await self._idle(full=full or (self._until.empty and not unused))
+        finally:
+            self._outbox.leave()
+
+    def _wanted(self) -> tuple[Sequence[Pending], dict[str, int]]:
+        """Return completions to take along, and the room for jobs once they have left."""
+        order = self._order()
+        if self._exchanging is not None and (leaving := self._outbox.completions()):
+            rooms = self._slots.rooms(order, [one.attempt.processor for one in leaving])
+            if self._exchanging.exchanges(rooms):
+                return leaving, rooms
+            self._outbox.give_back(leaving)
+        return (), self._slots.rooms(order)
+
+    async def _room(self) -> None:
+        """Wait for a free slot, or for completions to take along."""
+        self._outbox.awaited = self._slots.wake if self._exchanging is not None else None
+        await self._slots.given(self.stamp.interval)
+        self._outbox.awaited = None
+        self.stamp.renew()
+
+    async def _look(self, leaving: Sequence[Pending], rooms: dict[str, int]) -> bool:
+        """Claim, and start what is found; return whether this was all there will be."""
+        # Looked at before: an attempt that ends meanwhile leaves room, and may have pushed.
+        unused = self._slots.unused
+        claim = self._claim(rooms, len(leaving))
+        if leaving:
+            found = await self._exchange(leaving, claim)
+        else:
+            found = await self._source.claim(claim)
+        self.stamp.renew()
+        self._turn += 1
+        self._claimed += len(found)
+        for delivery in found:
+            self._start(delivery)
+        if found or leaving or self._stopping.is_set():
+            return False
+        if unused and self._nothing_left():
+            self.reason = "nothing left"
+            return True
+        full = len(rooms) < len(self._appetite.queues)
+        await self._idle(full=full or (self._until.empty and not unused))
+        return False
+
+    async def _exchange(self, leaving: Sequence[Pending], claim: Claim) -> Sequence[Delivery]:
+        assert self._exchanging is not None
+        try:
+            done = [one.attempt.lease for one in leaving]
+            written, found = await self._exchanging.exchange(done, claim)
+        except BaseException as error:
+            self._outbox.give_back(leaving)
+            if isinstance(error, BackendError) and not isinstance(error, Unavailable):
+                return ()  # one half was refused; each by itself will tell which
+            raise
+        tell(leaving, written)
+        return found
 
     def _enough(self) -> bool:
         if self._until.left(self._claimed) == 0:
@@ -105,11 +152,11 @@ class Fetcher:
             reasons.append(self._slots.given())
         await first(*reasons)
 
-    def _claim(self, rooms: dict[str, int]) -> Claim:
-        left = self._until.left(self._claimed)
+    def _claim(self, rooms: dict[str, int], leaving: int) -> Claim:
+        free, left = self._slots.free + leaving, self._until.left(self._claimed)
         return Claim(
             rooms=rooms,
-            limit=self._slots.free if left is None else min(self._slots.free, left),
+            limit=free if left is None else min(free, left),
             token=secrets.randbits(63),
             lease=self._appetite.lease,
             worker=self._appetite.worker,

@@ -9,7 +9,7 @@ from contextvars import Context
 from dataclasses import replace
 from functools import partial
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 from pgqueue import durations
 from pgqueue.backoff import DEFAULT_BACKOFF
@@ -18,7 +18,7 @@ from pgqueue.events import Listener
 from pgqueue.outcome import Done, Outcome, Release, judge
 from pgqueue.policy import Limits
 from pgqueue.processor import Address, Processor
-from pgqueue.seam import Delivery, JobSource, Lease, Settlement
+from pgqueue.seam import Delivery, JobSource, Lease
 from pgqueue.worker import journal
 from pgqueue.worker.announce import announce
 from pgqueue.worker.answers import answered
@@ -33,18 +33,11 @@ from pgqueue.worker.attempt import (
 )
 from pgqueue.worker.dispatcher import Dispatcher, Skipped
 from pgqueue.worker.loan import Loan
+from pgqueue.worker.outbox import Outbox, Pending
 from pgqueue.worker.slots import Slots
 from pgqueue.worker.stuck import Stuck
 
 _HOSTILE = "the handler raised an exception that cannot be looked at"
-
-
-class Sink(Protocol):
-    """Who writes outcomes."""
-
-    def put(self, settlement: Settlement, written: Any) -> None:
-        """Take an outcome over."""
-        ...
 
 
 class Runner:
@@ -55,7 +48,7 @@ class Runner:
         source: JobSource,
         registry: Mapping[Address, Processor],
         slots: Slots,
-        sink: Sink,
+        outbox: Outbox,
         dispatcher: Dispatcher,
         *,
         configured: Callable[[str], Limits],
@@ -65,7 +58,7 @@ class Runner:
         self._source = source
         self._registry = registry
         self._slots = slots
-        self._sink = sink
+        self._outbox = outbox
         self._configured = configured
         self._dispatcher = dispatcher
         self._stuck = stuck
@@ -253,8 +246,7 @@ class Runner:
             return
         if attempt.processor is None and isinstance(outcome, Release):
             journal.unknown(attempt.delivery)
-        settlement = Settlement(attempt.lease, outcome)
-        self._sink.put(settlement, partial(self._written, attempt))
+        self._outbox.put(Pending(attempt, outcome, self._written))
 
     def _written(self, attempt: Attempt, held: bool) -> None:
         if not held:

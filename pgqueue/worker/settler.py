@@ -3,86 +3,70 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from pgqueue.errors import BackendError, Unavailable
-from pgqueue.seam import JobSource, Settlement
+from pgqueue.seam import JobSource
 from pgqueue.worker import journal
+from pgqueue.worker.outbox import Outbox, Pending, tell
 from pgqueue.worker.stamp import Stamp
 
-_BATCH = 500
 # How often it shows that it is alive while there is nothing to write.
 _INTERVAL = 5.0
 
 
-class Pending(NamedTuple):
-    """An outcome to write, and whom to tell whether the lease still held."""
-
-    settlement: Settlement
-    written: Callable[[bool], None]
-
-
 class Settler:
-    """Keeps every outcome until it is written; a lost connection costs none."""
+    """Writes what no claim takes along; a lost connection costs no outcome."""
 
-    def __init__(self, source: JobSource) -> None:
+    def __init__(self, source: JobSource, outbox: Outbox) -> None:
         self._source = source
-        self._pending: list[Pending] = []
-        self._changed = asyncio.Event()
+        self._outbox = outbox
         self._stopping = False
         self.stamp = Stamp("Settler", _INTERVAL)
-
-    def put(self, settlement: Settlement, written: Callable[[bool], None]) -> None:
-        """Take an outcome over; `written` is called once it is in the storage."""
-        self._pending.append(Pending(settlement, written))
-        self._changed.set()
 
     def stop(self) -> None:
         """Return from `run` as soon as everything is written."""
         self._stopping = True
-        self._changed.set()
+        self._outbox.filled.set()
 
     async def run(self) -> None:
         """Write what comes in."""
-        while self._pending or not self._stopping:
-            if not self._pending:
+        while self._outbox or not self._stopping:
+            if not self._outbox:
                 await self._rest()
                 continue
-            await self._write(self._batch())
+            await self._write(self._outbox.batch())
 
     async def _rest(self) -> None:
-        self._changed.clear()
+        self._outbox.filled.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(self.stamp.interval):
-                await self._changed.wait()
+                await self._outbox.filled.wait()
         self.stamp.renew()
-
-    def _batch(self) -> list[Pending]:
-        # A statement can name a job only once; a second attempt at the same one waits its turn.
-        return list({one.settlement.lease.job: one for one in self._pending[_BATCH::-1]}.values())
 
     async def _write(self, batch: Sequence[Pending]) -> None:
         try:
             written = await self._source.settle([one.settlement for one in batch])
-        except Unavailable:
-            raise
-        except BackendError as error:
+        except BaseException as error:
+            if isinstance(error, Unavailable) or not isinstance(error, BackendError):
+                self._outbox.give_back(batch)
+                raise
             self.stamp.renew()  # refused, but answered
             if len(batch) > 1:
-                # One outcome that the database refuses must not hold up the others.
-                for one in batch:
-                    await self._write([one])
+                await self._write_each(batch)
                 return
             journal.unsettled(batch[0].settlement, error)
-            written = [batch[0].settlement.lease.job]  # not written, but the lease is not lost
-        else:
-            self.stamp.renew()
-        self._tell(batch, written)
+            written = [batch[0].attempt.delivery.id]  # not written, but the lease is not lost
+        self.stamp.renew()
+        tell(batch, written)
 
-    def _tell(self, batch: Sequence[Pending], written: Collection[int]) -> None:
-        taken = set(map(id, batch))
-        self._pending = [one for one in self._pending if id(one) not in taken]
-        for one in batch:
-            one.written(one.settlement.lease.job in written)
+    async def _write_each(self, batch: Sequence[Pending]) -> None:
+        """One outcome that the database refuses must not hold up the others."""
+        left = deque(batch)
+        try:
+            while left:
+                await self._write([left.popleft()])
+        finally:
+            self._outbox.give_back(left)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
@@ -32,14 +33,19 @@ class Slots:
         """Whether nothing runs, and every outcome is written."""
         return self._free == self._total
 
-    def rooms(self, queues: Sequence[str]) -> dict[str, int]:
+    def rooms(
+        self, queues: Sequence[str], leaving: Sequence[Processor | None] = ()
+    ) -> dict[str, int]:
         """Return how many jobs of each queue fit for certain, leaving out queues that are full.
 
         Nobody knows which of a queue's processors the next jobs are for, so its fullest counts.
+        The slots of those `leaving` count as free.
         """
         self._given.clear()
+        more = Counter(one.address for one in leaving if one is not None)
+        free = self._free + len(leaving)
         rooms = {
-            queue: min(self._free, *(self._by_address[one] for one in self._addresses[queue]))
+            queue: min(free, *(self._by_address[one] + more[one] for one in self._addresses[queue]))
             for queue in queues
         }
         return {queue: room for queue, room in rooms.items() if room > 0}

@@ -10,8 +10,9 @@ from typing import Any
 
 import psycopg
 
+from pgqueue.drivers.postgres.claims import PROMOTE
 from pgqueue.drivers.postgres.settle import BURY, COMPLETE, RELEASE, RETRY, SNOOZE
-from pgqueue.drivers.postgres.source import EXTEND, PROMOTE
+from pgqueue.drivers.postgres.source import EXTEND
 from pgqueue.drivers.postgres.statement import Statement, run
 from tests.chaos.test_migrate import LOCKS
 from tests.drivers.store import claim, insert

@@ -9,8 +9,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from pgqueue.drivers.postgres.claims import CLAIM, PROMOTE
 from pgqueue.drivers.postgres.lanes import Lanes
-from pgqueue.drivers.postgres.source import CLAIM, EXTEND, PROMOTE
+from pgqueue.drivers.postgres.source import EXTEND
 from pgqueue.drivers.postgres.statement import run
 from pgqueue.seam import Delivery
 

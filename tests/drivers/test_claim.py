@@ -8,8 +8,8 @@ from functools import partial
 import psycopg
 import pytest
 
+from pgqueue.drivers.postgres.claims import CLAIM, RECALL
 from pgqueue.drivers.postgres.lanes import Lanes
-from pgqueue.drivers.postgres.source import CLAIM, RECALL
 from pgqueue.seam import Delivery
 from tests.drivers.store import Connection, claim, count, extend, insert, lapse
 

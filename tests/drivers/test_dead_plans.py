@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pgqueue.drivers.postgres.chores import EXPIRE
+from pgqueue.drivers.postgres.claims import CLAIM as LIVE_CLAIM
 from pgqueue.drivers.postgres.deadclaims import CLAIM, DUE
 from pgqueue.drivers.postgres.settle import (
     DEAD_DISCARDED,
@@ -18,7 +19,6 @@ from pgqueue.drivers.postgres.settle import (
     DEAD_RELEASED,
     DEAD_RETRIED,
 )
-from pgqueue.drivers.postgres.source import CLAIM as LIVE_CLAIM
 from pgqueue.drivers.postgres.source import DEAD_EXTEND
 from pgqueue.drivers.postgres.statement import Statement
 from tests.drivers.store import ENVELOPE, Connection, claim_parameters, insert

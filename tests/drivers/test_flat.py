@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from pgqueue import Postgres
-from pgqueue.drivers.postgres import source as sources
+from pgqueue.drivers.postgres import claims as sources
 from pgqueue.drivers.postgres.statement import run
 from pgqueue.outcome import Done
 from pgqueue.seam import Claim, JobSource, Lease, Settlement

@@ -10,6 +10,7 @@ import pytest
 from pgqueue.deadfilter import Filter
 from pgqueue.drivers.postgres import stats
 from pgqueue.drivers.postgres.chores import PRUNE_EXCESS, PRUNE_OLD
+from pgqueue.drivers.postgres.claims import CLAIM
 from pgqueue.drivers.postgres.dead import (
     COUNT,
     DISCARD,
@@ -20,7 +21,6 @@ from pgqueue.drivers.postgres.dead import (
     REDRIVE,
     REDRIVE_MANY,
 )
-from pgqueue.drivers.postgres.source import CLAIM
 from pgqueue.drivers.postgres.statement import Statement
 from tests.drivers.letters import bury_many
 from tests.drivers.store import Connection, claim_parameters, insert

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from pgqueue.drivers.postgres.claims import PROMOTE
 from pgqueue.drivers.postgres.settle import BURY, RELEASE, RETRY, SNOOZE
-from pgqueue.drivers.postgres.source import PROMOTE
 from pgqueue.drivers.postgres.statement import Statement
 from tests.drivers.store import ENVELOPE, Connection
 from tests.drivers.test_plans import (

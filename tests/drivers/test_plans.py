@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from pgqueue.drivers.postgres.claims import CLAIM, RECALL
 from pgqueue.drivers.postgres.settle import COMPLETE
-from pgqueue.drivers.postgres.source import CLAIM, EXTEND, RECALL
+from pgqueue.drivers.postgres.source import EXTEND
 from pgqueue.drivers.postgres.statement import Statement
 from tests.drivers.store import Connection, claim_parameters, insert
 

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from pgqueue.deadfilter import Filter
+from pgqueue.drivers.postgres.claims import CLAIM
 from pgqueue.drivers.postgres.dead import GET, LIST
 from pgqueue.drivers.postgres.schema import SCHEMA_VERSION, VERSION
-from pgqueue.drivers.postgres.source import CLAIM
 from pgqueue.drivers.postgres.statement import Statement, load, run
 from pgqueue.letters import DeadJob
 from tests.drivers.store import Connection, claim_parameters

@@ -16,6 +16,7 @@ from pgqueue.policy import Limits
 from pgqueue.seam import Delivery, Lease, Settlement
 from pgqueue.worker.dispatcher import Dispatcher
 from pgqueue.worker.executors import Executors
+from pgqueue.worker.outbox import Outbox
 from pgqueue.worker.runner import Runner
 from pgqueue.worker.slots import Slots
 from pgqueue.worker.stuck import Stuck
@@ -164,23 +165,18 @@ async def test_a_job_whose_claim_was_under_way_at_the_stop_is_given_back(
 
 def test_a_claim_that_comes_too_late_is_given_back_without_a_start(processors: Processors) -> None:
     """B22: nothing is started once the handlers have been cancelled."""
-    outcomes: list[Settlement] = []
-
-    class Sink:
-        def put(self, settlement: Settlement, written: Any) -> None:
-            outcomes.append(settlement)
-
+    outbox = Outbox()
     limits = Limits(attempts=1, backoff=fixed(1), timeout=None)
     source: Any = None
     slots, dispatcher = Slots(1, []), Dispatcher(Executors(1))
     runner = Runner(
-        source, {}, slots, Sink(), dispatcher, configured=lambda _: limits, stuck=Stuck(1)
+        source, {}, slots, outbox, dispatcher, configured=lambda _: limits, stuck=Stuck(1)
     )
     runner.release()
     moment = datetime.now(UTC)
     late = Delivery(1, 2, "audio", None, 5, 1, 1, None, None, None, "{}", moment, False, False)
     runner.start(late)
-    assert outcomes == [Settlement(Lease(1, 2), Release())]
+    assert [one.settlement for one in outbox.batch()] == [Settlement(Lease(1, 2), Release())]
 
 
 def waiting_claims(conn: Connection) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, closing, contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
 from typing import Any
@@ -14,33 +13,27 @@ import psycopg
 from pgqueue.answer import Redrive
 from pgqueue.config import Config
 from pgqueue.drivers.postgres import chores, connect, schema
-from pgqueue.drivers.postgres.alarm import Alarm
-from pgqueue.drivers.postgres.deadclaims import DeadClaims, live, parts
+from pgqueue.drivers.postgres.claims import Claims
 from pgqueue.drivers.postgres.deadline import patience
 from pgqueue.drivers.postgres.doorbell import Doorbell
 from pgqueue.drivers.postgres.effects import Effects
 from pgqueue.drivers.postgres.ending import to_its_end
 from pgqueue.drivers.postgres.failures import translated
-from pgqueue.drivers.postgres.lanes import PRIORITIES, Lanes, Sweep
 from pgqueue.drivers.postgres.lone import Lone
 from pgqueue.drivers.postgres.pools import Pool
-from pgqueue.drivers.postgres.recall import Recall, unanswered
+from pgqueue.drivers.postgres.recall import unanswered
 from pgqueue.drivers.postgres.settle import leased, settle
 from pgqueue.drivers.postgres.statement import load, run
 from pgqueue.outcome import Release, Retry
 from pgqueue.scope import Scope
-from pgqueue.seam import Claim, Delivery, Extend, Lease, Settlement, Swept
+from pgqueue.seam import Claim, Delivery, Exchanged, Extend, Lease, Settlement, Swept
 
-CLAIM = load("claim", Delivery)
-RECALL = load("recall", Delivery)
 TAKEN = load("taken", int)
 EXTEND = load("extend", lambda job, prolonged: (job, prolonged))
 DEAD_EXTEND = load("dead_extend", lambda job, prolonged: (job, prolonged))
 SUBSCRIBE = load("subscribe", bool)
 ECHO = load("echo", tuple)
-PROMOTE = load("promote", lambda moved, next_in, _: (moved, next_in))
 
-_PROMOTE_LIMIT = 500
 # What expires too late would run; what is pruned late only takes room.
 _TIDY_EVERY = 30.0
 # claims, settlements, the sweep: each may be under way at once.
@@ -53,10 +46,7 @@ class Source:
     def __init__(self, config: Config, queues: Sequence[str], worker: str) -> None:
         application = f"pgqueue:worker:{worker}"
         self._config = config
-        self._claiming = CLAIM.within(config.schema)
-        self._recalling = RECALL.within(config.schema)
         self._taken = TAKEN.within(config.schema)
-        self._promoting = PROMOTE.within(config.schema)
         extending = {False: EXTEND, True: DEAD_EXTEND}
         self._extending = {dead: one.within(config.schema) for dead, one in extending.items()}
         self._conninfo = connect.conninfo(config, application)
@@ -64,12 +54,8 @@ class Source:
         self._control = Pool(config, application, _CONTROL_CONNECTIONS, patience=self._patience)
         self._effects = Effects(config, f"pgqueue:job:{worker}")
         self._doorbell = Doorbell(config, queues, application, self._echo)
-        self._dead = DeadClaims(queues, config.schema)
-        self._lanes = Lanes()
-        self._sweep = Sweep()
-        self._alarm = Alarm()
+        self._claims = Claims(queues, config.schema)
         self._keys = chores.Keys()
-        self._recall = Recall()
         self._tidied = float("-inf")
         self._unsure: set[Lease] = set()
 
@@ -99,81 +85,25 @@ class Source:
         """Promote what is due, then lease from the cursors, or from the lanes' starts if due."""
         with translated():
             async with self._control.connection() as conn:
-                if self._alarm.rings:
-                    await self._promote(conn)
-                found: list[Delivery] = []
-                if self._recall.due:
-                    found = await run(conn, self._recalling, self._recall.parameters(claim))
-                    self._recall.looked(found)
-                # Instead of a claim, not after it: a busy worker's claims leave no room for one.
-                sweeping = self._sweep.due
-                if not found:
-                    found = await self._claim_in_order(conn, claim, sweeping=sweeping)
-                if not found and not sweeping:
-                    found = await self._claim_in_order(conn, live(claim), sweeping=True)
-                if not found:
-                    await self._dead.look(conn)
-                self._lanes.advance([one for one in found if one.dead is None])
+                found = await self._claims.claim(conn, claim)
         if found:
             self._doorbell.awake()
         return found
 
-    async def _claim_in_order(
-        self, conn: psycopg.AsyncConnection[Any], claim: Claim, *, sweeping: bool
-    ) -> list[Delivery]:
-        found: list[Delivery] = []
-        for dead, rooms in parts(claim.rooms):
-            part = replace(claim, rooms=rooms, limit=claim.limit - len(found))
-            if part.limit <= 0:
-                break
-            try:
-                found += await self._claim_part(conn, part, dead=dead, sweeping=sweeping)
-            except psycopg.Error:
-                # Else these are leased, and run; what the rest met the next claim will say.
-                if not found or conn.isolation_level is not None:
+    def exchanges(self, rooms: Mapping[str, int]) -> bool:
+        """Return whether an exchange would find what a claim finds now."""
+        return self._claims.plain(rooms)
+
+    async def exchange(self, done: Sequence[Lease], claim: Claim) -> Exchanged:
+        """Complete jobs and lease others from the cursors, in one statement."""
+        with translated():
+            async with self._control.connection() as conn:
+                try:
+                    return await self._claims.exchange(conn, done, claim)
+                except BaseException as error:
+                    if unanswered(error):
+                        self._unsure.update(done)
                     raise
-                break
-        return found
-
-    async def _claim_part(
-        self, conn: psycopg.AsyncConnection[Any], part: Claim, *, dead: bool, sweeping: bool
-    ) -> Sequence[Delivery]:
-        if dead:
-            return await self._dead.claim(conn, part)
-        if sweeping:
-            return await self._claim_sweeping(conn, part)
-        return await self._claim(conn, part, self._lanes.cursors(part.rooms))
-
-    async def _claim_sweeping(
-        self, conn: psycopg.AsyncConnection[Any], claim: Claim
-    ) -> list[Delivery]:
-        started = monotonic()
-        found = await self._claim(conn, claim, [-1] * PRIORITIES * len(claim.rooms))
-        self._sweep.took(monotonic() - started)
-        return found
-
-    async def _claim(
-        self, conn: psycopg.AsyncConnection[Any], claim: Claim, cursors: list[int]
-    ) -> list[Delivery]:
-        parameters = {
-            "queues": list(claim.rooms),
-            "rooms": list(claim.rooms.values()),
-            "cursors": cursors,
-            "limit": claim.limit,
-            "token": claim.token,
-            "lease": claim.lease,
-            "worker": claim.worker,
-        }
-        try:
-            return await run(conn, self._claiming, parameters)
-        except BaseException as error:
-            if unanswered(error):
-                self._recall.lost(claim, cursors)
-            raise
-
-    async def _promote(self, conn: psycopg.AsyncConnection[Any]) -> None:
-        [(moved, next_in)] = await run(conn, self._promoting, {"limit": _PROMOTE_LIMIT})
-        self._alarm.set(0.0 if moved == _PROMOTE_LIMIT else next_in)
 
     async def settle(self, settlements: Sequence[Settlement]) -> Collection[int]:
         """Write outcomes, one statement a kind; return the ids whose lease still held."""
@@ -183,9 +113,9 @@ class Source:
         for lease, outcome in settlements:
             match outcome:
                 case Retry(delay=delay) | Release(delay=timedelta() as delay) if lease.dead:
-                    self._dead.alarm.at_most(delay.total_seconds())
+                    self._claims.later(delay.total_seconds(), dead=True)
                 case Retry(delay=delay) | Redrive(delay=timedelta() as delay):
-                    self._alarm.at_most(delay.total_seconds())
+                    self._claims.later(delay.total_seconds(), dead=False)
         return written
 
     async def _settle(
@@ -241,10 +171,8 @@ class Source:
 
     async def wait(self, at_most: timedelta) -> None:
         """Sleep until a bell rings, a job is due, or it is time to look again."""
-        seconds = self._dead.alarm.within(self._alarm.within(at_most.total_seconds()))
-        seconds = self._recall.within(seconds)
-        await self._doorbell.wait(seconds)
-        self._alarm.check()
+        await self._doorbell.wait(self._claims.within(at_most.total_seconds()))
+        self._claims.check()
 
     @property
     def troubles(self) -> Sequence[str]:
@@ -260,7 +188,7 @@ class Source:
     @property
     def delayed(self) -> bool:
         """Whether jobs of any queue wait for a time."""
-        return self._alarm.pending or self._dead.alarm.pending
+        return self._claims.delayed
 
     def transaction(self, lease: Lease) -> Scope[Any]:
         """Open a transaction whose commit completes the job, and which a lost lease undoes."""
