@@ -83,9 +83,9 @@ class Runner:
         if self._releasing:  # its claim was under way when the handlers were cancelled
             self._settle(attempt, Release())
             return
-        attempt.task = asyncio.create_task(self._run(attempt), context=Context())
+        loop = asyncio.get_running_loop()
+        attempt.task = loop.create_task(self._run(attempt), context=Context())
         self._tasks.add(attempt.task)
-        attempt.task.add_done_callback(self._tasks.discard)
 
     def lose(self, lease: Lease) -> None:
         """Cancel the attempt whose lease is gone; but its own transaction may have ended that."""
@@ -95,8 +95,8 @@ class Runner:
 
     async def idle(self) -> None:
         """Wait until no handler runs but the stuck ones."""
-        while self._tasks:
-            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        while tasks := [task for task in self._tasks if not task.done()]:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
 
     def warn(self) -> None:
         """Let every handler know that the worker is stopping, also those yet to start."""
@@ -130,6 +130,8 @@ class Runner:
         # alone, and not the loop with every other job in it.
         except BaseException as raised:
             error = raised
+        if attempt.task is not None:
+            self._tasks.discard(attempt.task)
         if attempt.abandoned:
             if self._stuck.leave(attempt):
                 journal.unstuck(attempt.delivery)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
@@ -15,12 +14,12 @@ class Slots:
 
     def __init__(self, total: int, processors: Iterable[Processor]) -> None:
         self._total = self._free = total
-        self._by_address: dict[Address, int] = {}
+        self._room_at: dict[Address, int] = {}
         self._addresses: dict[str, list[Address]] = {}
         for processor in processors:
-            if processor.address not in self._by_address:
+            if processor.address not in self._room_at:
                 self._addresses.setdefault(processor.queue, []).append(processor.address)
-            self._by_address[processor.address] = min(processor.concurrency or total, total)
+            self._room_at[processor.address] = min(processor.concurrency or total, total)
         self._given = asyncio.Event()
 
     @property
@@ -42,25 +41,30 @@ class Slots:
         The slots of those `leaving` count as free.
         """
         self._given.clear()
-        more = Counter(one.address for one in leaving if one is not None)
-        free = self._free + len(leaving)
-        rooms = {
-            queue: min(free, *(self._by_address[one] + more[one] for one in self._addresses[queue]))
-            for queue in queues
-        }
-        return {queue: room for queue, room in rooms.items() if room > 0}
+        free, room_at = self._free + len(leaving), self._room_at
+        if leaving:
+            room_at = room_at.copy()
+            for processor in leaving:
+                if processor is not None:
+                    room_at[processor.address] += 1
+        rooms = {}
+        for queue in queues:
+            room = min(free, *(room_at[one] for one in self._addresses[queue]))
+            if room > 0:
+                rooms[queue] = room
+        return rooms
 
     def take(self, processor: Processor | None) -> None:
         """Occupy a slot; a job that no processor wants occupies only the worker's."""
         self._free -= 1
         if processor is not None:
-            self._by_address[processor.address] -= 1
+            self._room_at[processor.address] -= 1
 
     def give(self, processor: Processor | None) -> None:
         """Free the slot again."""
         self._free += 1
         if processor is not None:
-            self._by_address[processor.address] += 1
+            self._room_at[processor.address] += 1
         self._given.set()
 
     def wake(self) -> None:

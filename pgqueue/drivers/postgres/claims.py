@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from pgqueue.drivers.postgres.alarm import Alarm
+from pgqueue.drivers.postgres.arrays import ints, texts
 from pgqueue.drivers.postgres.deadclaims import DeadClaims, live, parts
 from pgqueue.drivers.postgres.lanes import PRIORITIES, Lanes, Sweep
 from pgqueue.drivers.postgres.recall import Recall, unanswered
@@ -93,8 +94,8 @@ class Claims:
         self, conn: psycopg.AsyncConnection[Any], done: Sequence[Lease], claim: Claim
     ) -> Exchanged:
         """Complete jobs and lease others, those of the first queues that are no dead letters'."""
-        _, rooms = next(parts(claim.rooms))
-        part, cursors = replace(claim, rooms=rooms), self._lanes.cursors(rooms)
+        part = self._dead.before(claim)
+        cursors = self._lanes.cursors(part.rooms)
         rows = await self._leasing(conn, self._exchanging, part, cursors, leased(done))
         found = [row for row in rows if not isinstance(row, int)]
         self._lanes.advance(found)
@@ -141,9 +142,9 @@ class Claims:
         more: dict[str, Any] | None = None,
     ) -> list[Row]:
         parameters = {
-            "queues": list(claim.rooms),
-            "rooms": list(claim.rooms.values()),
-            "cursors": cursors,
+            "queues": texts(claim.rooms),
+            "rooms": ints(claim.rooms.values()),
+            "cursors": ints(cursors),
             "limit": claim.limit,
             "token": claim.token,
             "lease": claim.lease,

@@ -85,6 +85,13 @@ class DeadClaims:
         }
         return await run(conn, self._claiming, parameters)
 
+    def before(self, claim: Claim) -> Claim:
+        """Return the part of a claim that asks for jobs, up to the first address of dead letters."""
+        if not self._queues:
+            return claim
+        _, rooms = next(parts(claim.rooms))
+        return replace(claim, rooms=rooms)
+
     async def look(self, conn: psycopg.AsyncConnection[Any]) -> None:
         """Ask when the next one is due; a worker without dead letters asks nothing."""
         if self._queues:

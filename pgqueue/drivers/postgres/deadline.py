@@ -29,23 +29,6 @@ def patience(config: Config) -> float:
 
 
 @contextlib.contextmanager
-def deadline(conn: psycopg.AsyncConnection[Any], seconds: float) -> Iterator[None]:
-    """Let what the block does on a connection end with an error when it takes too long.
-
-    Cancelling the task would not do: psycopg then waits for the server's answer, in some versions
-    for ever, and a server that stands still gives none. Past the deadline the connection cannot
-    be used any more.
-    """
-    ending = _Ending(conn, seconds)
-    timer = asyncio.get_running_loop().call_later(seconds, ending.begin)
-    try:
-        yield
-    finally:
-        timer.cancel()
-        ending.stop()
-
-
-@contextlib.contextmanager
 def deadline_in_thread(conn: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
     """Do the same for a block on a blocking connection."""
     timer = threading.Timer(seconds, _hang_up, [conn, seconds])
@@ -57,8 +40,13 @@ def deadline_in_thread(conn: psycopg.Connection[Any], seconds: float) -> Iterato
         timer.cancel()
 
 
-class _Ending:
-    """What happens to a connection whose time is up."""
+class Deadline:
+    """Lets what its block does on a connection end with an error when it takes too long.
+
+    Cancelling the task would not do: psycopg then waits for the server's answer, in some versions
+    for ever, and a server that stands still gives none. Past the deadline the connection cannot
+    be used any more.
+    """
 
     def __init__(self, conn: psycopg.AsyncConnection[Any], seconds: float) -> None:
         self._conn = conn
@@ -66,17 +54,20 @@ class _Ending:
         self._task: asyncio.Task[None] | None = None
         self._begun = False
 
-    def begin(self) -> None:
-        """Cancel the statement, and hang up when that does not help either."""
-        self._task = asyncio.create_task(self._end())
+    def __enter__(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._expire)
 
-    def stop(self) -> None:
-        """Take note that the block has ended."""
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
         if self._begun:
             # The cancellation may still arrive, and would hit somebody else's statement.
             self._conn.pgconn.finish()
+
+    def _expire(self) -> None:
+        """Cancel the statement, and hang up when that does not help either."""
+        self._task = asyncio.create_task(self._end())
 
     async def _end(self) -> None:
         # The answer may be here already, if only the loop was blocked all the time.

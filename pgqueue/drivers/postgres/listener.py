@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from pgqueue.drivers.postgres.deadline import deadline
+from pgqueue.drivers.postgres.deadline import Deadline
 from pgqueue.drivers.postgres.session import SESSION, pooled
 from pgqueue.drivers.postgres.statement import Row, Statement, load, run
 
@@ -58,7 +58,7 @@ class Listener:
         """
         conn = await self._connect()
         try:
-            with deadline(conn, _PATIENCE):
+            with Deadline(conn, _PATIENCE):
                 [(pid, _)] = await run(conn, SESSION, {})
                 if pooled(conn, pid) and not self._trusting:
                     raise Pooled
@@ -93,7 +93,7 @@ class Listener:
     async def _run(self, statement: Statement[Row], parameters: dict[str, Any]) -> list[Row]:
         async with self._quiet() as conn:
             if conn is not None:
-                with deadline(conn, _PATIENCE):
+                with Deadline(conn, _PATIENCE):
                     return await run(conn, statement.within(self._schema), parameters)
         return []
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Final
 
 import psycopg
@@ -14,14 +13,13 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolClosed
 
 from pgqueue.config import Config
 from pgqueue.drivers.postgres.connect import conninfo
-from pgqueue.drivers.postgres.deadline import deadline
+from pgqueue.drivers.postgres.deadline import Deadline
 from pgqueue.drivers.postgres.failures import Meaning, meaning
 from pgqueue.drivers.postgres.session import (
     begin,
     begin_in_thread,
     begin_ours,
     ended,
-    read_committed,
 )
 
 Async = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
@@ -29,7 +27,6 @@ Blocking = ConnectionPool[psycopg.Connection[Any]]
 
 # A child of ours neither uses its parent's connections nor closes them: both would be felt there.
 _PARENTS: Final[list[object]] = []
-_NOTHING: Final = contextlib.nullcontext()
 
 
 class Pool:
@@ -67,25 +64,28 @@ class Pool:
         """Lend a connection; if what it is used for fails, it or all of them may be thrown away."""
         pool = await self._mine()
         try:
-            async with _living(pool, within) as conn:
-                with self._in_time(conn):
-                    async with self._isolated(conn):
-                        try:
+            conn = await _living(pool, within)
+            try:
+                if self._patience is None:
+                    async with conn:  # what a handler has begun there is committed, or undone
+                        yield conn
+                else:
+                    with Deadline(conn, self._patience):
+                        if conn.isolation_level is None:
                             yield conn
-                        except psycopg.Error as error:
-                            if meaning(error) is Meaning.UNFIT:
-                                await conn.close()
-                            raise
+                        else:
+                            async with conn.transaction():
+                                yield conn
+            except psycopg.Error as error:
+                if meaning(error) is Meaning.UNFIT:
+                    await conn.close()
+                raise
+            finally:
+                await pool.putconn(conn)
         except psycopg.Error as error:
             if meaning(error) is Meaning.READ_ONLY:
                 await self._drop(pool)
             raise
-
-    def _in_time(self, conn: psycopg.AsyncConnection[Any]) -> AbstractContextManager[None]:
-        return _NOTHING if self._patience is None else deadline(conn, self._patience)
-
-    def _isolated(self, conn: psycopg.AsyncConnection[Any]) -> AbstractAsyncContextManager[Any]:
-        return _NOTHING if self._patience is None else read_committed(conn)
 
     async def _mine(self) -> Async:
         if self._closed:
@@ -98,7 +98,8 @@ class Pool:
             self._pools = {one: pool for one, pool in self._pools.items() if not one.is_closed()}
             self._pools[loop] = self._made()
         pool = self._pools[loop]
-        await pool.open()  # a second time it does nothing
+        if pool.closed:
+            await pool.open()
         return pool
 
     async def _drop(self, pool: Async | None) -> None:
@@ -181,19 +182,18 @@ class ThreadPool:
         )
 
 
-@contextlib.asynccontextmanager
-async def _living(pool: Async, within: float | None) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-    """Lend one that the server has not ended while it was idle.
+async def _living(pool: Async, within: float | None) -> psycopg.AsyncConnection[Any]:
+    """Take one that the server has not ended while it was idle.
 
     The pool's own check pauses before it looks at the next one, and longer each time: a role's
     idle_session_timeout could end them as fast.
     """
     while True:
-        async with pool.connection(within) as conn:
-            if not ended(conn):
-                yield conn
-                return
-            await conn.close()
+        conn = await pool.getconn(within)
+        if not ended(conn):
+            return conn
+        await conn.close()
+        await pool.putconn(conn)
 
 
 @contextlib.contextmanager

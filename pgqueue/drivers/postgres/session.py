@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import select
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import psycopg
@@ -34,7 +34,11 @@ def begin_in_thread(conn: Blocking) -> None:
 
 
 async def begin_ours(conn: Async) -> None:
-    """Also have `read_committed` do something, if the role's default is another isolation."""
+    """Also name READ COMMITTED in the client, if the role's default is another isolation.
+
+    Skipping locked rows does not spare the stricter levels their serialization failures: our
+    statements then need transactions around them.
+    """
     [(pid, committed)] = await run(conn, SESSION, {})
     _begin(conn, pid)
     if not committed:
@@ -49,16 +53,11 @@ def begin_ours_in_thread(conn: Blocking) -> None:
         conn.isolation_level = _READ_COMMITTED
 
 
-def read_committed(conn: Async) -> AbstractAsyncContextManager[Any]:
+def read_committed_in_thread(conn: Blocking) -> AbstractContextManager[Any]:
     """Run the block's statements as READ COMMITTED.
 
     Skipping locked rows does not spare the stricter levels their serialization failures.
     """
-    return contextlib.nullcontext() if conn.isolation_level is None else conn.transaction()
-
-
-def read_committed_in_thread(conn: Blocking) -> AbstractContextManager[Any]:
-    """Do the same on a blocking connection."""
     return contextlib.nullcontext() if conn.isolation_level is None else conn.transaction()
 
 

@@ -10,6 +10,7 @@ from typing import Any, assert_never
 import psycopg
 
 from pgqueue.answer import Discard, Redrive
+from pgqueue.drivers.postgres.arrays import ints
 from pgqueue.drivers.postgres.statement import SCHEMA, Statement, load, run
 from pgqueue.outcome import Dead, Done, Failure, Outcome, Release, Retry
 from pgqueue.seam import Lease, Settlement
@@ -51,7 +52,10 @@ async def settle(
 
 def leased(leases: Sequence[Lease]) -> dict[str, Any]:
     """Return the parameters that fence a statement."""
-    return {"ids": [lease.job for lease in leases], "tokens": [lease.token for lease in leases]}
+    return {
+        "ids": ints(lease.job for lease in leases),
+        "tokens": ints(lease.token for lease in leases),
+    }
 
 
 def _of_job(outcome: Outcome) -> Statement[int]:

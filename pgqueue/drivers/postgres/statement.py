@@ -81,6 +81,7 @@ def run(
 async def _run_async(
     conn: psycopg.AsyncConnection[Any], statement: Statement[Row], parameters: Mapping[str, Any]
 ) -> list[Row]:
-    async with conn.cursor(row_factory=args_row(statement.row)) as cursor:
-        await cursor.execute(statement.text, parameters)
-        return await cursor.fetchall()
+    # Not entered: a client's cursor has nothing to close, and each await costs a worker's lone job.
+    cursor = conn.cursor(row_factory=args_row(statement.row))
+    await cursor.execute(statement.text, parameters)
+    return await cursor.fetchall()
