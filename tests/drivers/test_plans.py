@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 
-from pgqueue.drivers.postgres.claims import CLAIM, RECALL
+from pgqueue.drivers.postgres.claims import CLAIM, EXCHANGE, RECALL
 from pgqueue.drivers.postgres.settle import COMPLETE
 from pgqueue.drivers.postgres.source import EXTEND
 from pgqueue.drivers.postgres.statement import Statement
@@ -58,6 +60,10 @@ CLAIM_BUFFERS = 20 * BATCH
 COMPLETE_BUFFERS = 12 * BATCH
 
 Plan = dict[str, Any]
+EXPLAIN = b"explain (analyze, buffers, format json) "
+# What reads or sorts more than it takes.
+WHOLE = {"Seq Scan", "Sort", "Hash Join", "Merge Join"}
+NAMED = re.compile(rb"%\((\w+)\)s")
 
 
 @pytest.fixture(params=STATES, ids=lambda state: state.__name__)
@@ -70,12 +76,47 @@ def filled(request: pytest.FixtureRequest, conn: Connection) -> Connection:
 
 
 def explained(
+    conn: Connection,
+    statement: Statement[Any],
+    parameters: dict[str, Any],
+    *,
+    kept: bool = True,
+) -> tuple[Plan, int]:
+    """Run a statement for its plan alone; return it, and the buffers that it touched.
+
+    Most of a worker's plans are `kept`: made once, for any parameters. That plan has to scan and
+    sort no more; if it touches more buffers they are the ones returned.
+    """
+    with conn.transaction(force_rollback=True):
+        row = conn.execute(EXPLAIN + statement.text, parameters).fetchone()
+    plan, buffers = _top(row)
+    if not kept:
+        return plan, buffers
+    general, touched = _kept(conn, statement, parameters)
+    assert kinds(general) & WHOLE <= kinds(plan) & WHOLE
+    assert general["Actual Rows"] == plan["Actual Rows"]
+    return plan, max(buffers, touched)
+
+
+def _kept(
     conn: Connection, statement: Statement[Any], parameters: dict[str, Any]
 ) -> tuple[Plan, int]:
-    """Run a statement for its plan alone; return it, and the buffers that it touched."""
+    names = list(dict.fromkeys(NAMED.findall(statement.text)))
+    text = NAMED.sub(lambda one: b"$%d" % (names.index(one[1]) + 1), statement.text)
+    values = b"(%s)" % b", ".join([b"%s"] * len(names)) if names else b""
     with conn.transaction(force_rollback=True):
-        text = b"explain (analyze, buffers, format json) " + statement.text
-        row = conn.execute(text, parameters).fetchone()
+        conn.execute("set local plan_cache_mode = force_generic_plan")
+        conn.execute(b"prepare probe as " + text.replace(b"%%", b"%"))
+        cursor = psycopg.ClientCursor(conn)
+        cursor.execute(
+            EXPLAIN + b"execute probe" + values, [parameters[name.decode()] for name in names]
+        )
+        found = _top(cursor.fetchone())
+    conn.execute("deallocate probe")
+    return found
+
+
+def _top(row: Any) -> tuple[Plan, int]:
     assert row is not None
     plan = row[0] if isinstance(row[0], list) else json.loads(row[0])
     top: Plan = plan[0]["Plan"]
@@ -89,6 +130,11 @@ def nodes(plan: Plan) -> Iterator[Plan]:
         yield from nodes(below)
 
 
+def kinds(plan: Plan) -> set[str]:
+    """Return the kinds of a plan's nodes."""
+    return {node["Node Type"] for node in nodes(plan)}
+
+
 def pages(conn: Connection) -> int:
     """Return how many pages the hot table and its indexes have."""
     row = conn.execute("select pg_total_relation_size('pgqueue.jobs') / 8192").fetchone()
@@ -98,8 +144,7 @@ def pages(conn: Connection) -> int:
 
 def never_reads_everything(plan: Plan) -> None:
     """Fail if the plan scans the table, or an index of it, from end to end, or sorts."""
-    kinds = {node["Node Type"] for node in nodes(plan)}
-    assert not kinds & {"Seq Scan", "Sort", "Hash Join", "Merge Join"}, kinds
+    assert not kinds(plan) & WHOLE, kinds(plan)
     scans = [node for node in nodes(plan) if "Index Scan" in node["Node Type"]]
     assert all(node.get("Index Cond") for node in scans)
 
@@ -109,11 +154,25 @@ def test_the_claim_reads_only_what_it_takes(filled: Connection) -> None:
     parameters = claim_parameters({"audio": BATCH, "video": BATCH}, BATCH)
     plan, buffers = explained(filled, CLAIM, parameters)
     never_reads_everything(plan)
-    kinds = [node["Node Type"] for node in nodes(plan)]
-    assert "Tid Scan" in kinds
+    assert "Tid Scan" in kinds(plan)
     assert any(node.get("Index Name") == "jobs_lane" for node in nodes(plan))
     assert plan["Actual Rows"] == BATCH
     assert buffers <= CLAIM_BUFFERS
+
+
+def test_an_exchange_reads_what_it_completes_and_what_it_takes(filled: Connection) -> None:
+    """K05, C13: the two halves of one statement are planned as each by itself."""
+    parameters = claim_parameters({"audio": BATCH // 2, "video": BATCH // 2}, BATCH // 2)
+    claimed = filled.execute(CLAIM.text, parameters).fetchall()
+    done = {"ids": [row[0] for row in claimed], "tokens": [row[1] for row in claimed]}
+    parameters |= done | {"cursors": [max(row[5] for row in claimed)] * 20}
+    plan, buffers = explained(filled, EXCHANGE, parameters)
+    never_reads_everything(plan)
+    assert "Tid Scan" in kinds(plan)
+    used = {node.get("Index Name") for node in nodes(plan)}
+    assert {"jobs_lane", "jobs_pkey"} <= used
+    assert plan["Actual Rows"] == BATCH // 2
+    assert buffers <= CLAIM_BUFFERS + COMPLETE_BUFFERS
 
 
 def test_a_lost_claim_is_looked_for_in_its_lanes_alone(filled: Connection) -> None:
@@ -128,8 +187,7 @@ def test_a_lost_claim_is_looked_for_in_its_lanes_alone(filled: Connection) -> No
     for token, found in ((parameters["token"], len(claimed)), (1, 0)):
         plan, buffers = explained(filled, RECALL, parameters | {"token": token})
         never_reads_everything(plan)
-        kinds = [node["Node Type"] for node in nodes(plan)]
-        assert "Tid Scan" in kinds
+        assert "Tid Scan" in kinds(plan)
         assert any(node.get("Index Name") == "jobs_lane" for node in nodes(plan))
         assert plan["Actual Rows"] == found
         assert buffers <= most
@@ -152,7 +210,8 @@ def test_what_settles_and_extends_probes_the_primary_key(
     )
     ids = [row[0] for row in rows]
     parameters = {"ids": ids, "tokens": [7] * BATCH, "lease": "60 s"}
-    plan, buffers = explained(filled, statement, parameters)
+    # The keeper's connection plans for the numbers at hand.
+    plan, buffers = explained(filled, statement, parameters, kept=statement is COMPLETE)
     never_reads_everything(plan)
     assert any(node.get("Index Name") == "jobs_pkey" for node in nodes(plan))
     assert plan["Actual Rows"] == BATCH
@@ -171,7 +230,7 @@ def test_the_guard_sees_a_claim_that_sorts_the_backlog(filled: Connection) -> No
         tuple,
     )
     parameters = {"queues": ["audio", "video"], "token": 7, "limit": BATCH}
-    plan, _ = explained(filled, naive, parameters)
+    plan, _ = explained(filled, naive, parameters, kept=False)
     with pytest.raises(AssertionError):
         never_reads_everything(plan)
 

@@ -86,7 +86,7 @@ class DeadClaims:
         return await run(conn, self._claiming, parameters)
 
     def before(self, claim: Claim) -> Claim:
-        """Return the part of a claim that asks for jobs, up to the first address of dead letters."""
+        """Return what a claim asks for before the first address of dead letters."""
         if not self._queues:
             return claim
         _, rooms = next(parts(claim.rooms))

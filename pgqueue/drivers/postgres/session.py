@@ -1,6 +1,6 @@
 """What each of our connections is asked once it is made, and what follows from the answer.
 
-It follows for the client alone: nothing is set in the session, which behind a pooler is not ours.
+Behind a pooler, where the session is not ours, it follows for the client alone: nothing is set.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ Blocking = psycopg.Connection[Any]
 Async = psycopg.AsyncConnection[Any]
 
 SESSION: Final = load("session", lambda pid, committed: (pid, committed))
+PLAN_ONCE: Final = load("plan_once", tuple)
 _READ_COMMITTED: Final = psycopg.IsolationLevel.READ_COMMITTED
 
 
@@ -34,19 +35,21 @@ def begin_in_thread(conn: Blocking) -> None:
 
 
 async def begin_ours(conn: Async) -> None:
-    """Also name READ COMMITTED in the client, if the role's default is another isolation.
+    """Also keep plans, and name READ COMMITTED if the role's default is another isolation.
 
-    Skipping locked rows does not spare the stricter levels their serialization failures: our
-    statements then need transactions around them.
+    The guarded plans of our statements are good for any numbers. And skipping locked rows does not
+    spare the stricter levels their serialization failures: there they need transactions.
     """
     [(pid, committed)] = await run(conn, SESSION, {})
     _begin(conn, pid)
+    if conn.prepare_threshold is not None:
+        await run(conn, PLAN_ONCE, {})
     if not committed:
         await conn.set_isolation_level(_READ_COMMITTED)
 
 
 def begin_ours_in_thread(conn: Blocking) -> None:
-    """Do the same with a blocking connection."""
+    """Do the same with a blocking connection, but for the plans: the keeper's have time."""
     [(pid, committed)] = run(conn, SESSION, {})
     _begin(conn, pid)
     if not committed:
@@ -54,10 +57,7 @@ def begin_ours_in_thread(conn: Blocking) -> None:
 
 
 def read_committed_in_thread(conn: Blocking) -> AbstractContextManager[Any]:
-    """Run the block's statements as READ COMMITTED.
-
-    Skipping locked rows does not spare the stricter levels their serialization failures.
-    """
+    """Run the block's statements as READ COMMITTED, whatever the role's default is."""
     return contextlib.nullcontext() if conn.isolation_level is None else conn.transaction()
 
 
