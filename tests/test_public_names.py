@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +28,18 @@ def test_the_public_names_are_these() -> None:
 @pytest.mark.parametrize("name", PUBLIC)
 def test_every_public_name_can_be_imported(name: str) -> None:
     assert getattr(importlib.import_module("pgqueue"), name) is not None
+
+
+def test_type_checkers_see_each_name_where_it_is_loaded_from() -> None:
+    tree = ast.parse(Path(pgqueue.__file__).read_text())
+    (shown,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        name.name: node.module
+        for node in shown.body
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    assert seen == pgqueue._HOME
 
 
 def test_everything_public_is_seen_in_the_listing() -> None:

@@ -10,7 +10,10 @@ import pytest
 
 from tests.cli.commands import Shell
 
-HEAVY = ("psycopg", "alembic", "sqlalchemy", "rich", "asyncio", "pgqueue.worker")
+HEAVY = (
+    *("psycopg", "alembic", "sqlalchemy", "rich", "asyncio", "uvloop"),
+    *("pgqueue.drivers", "pgqueue.worker"),
+)
 
 
 def test_help_is_quick_and_fits_a_hundred_columns(bare_shell: Shell) -> None:
