@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -58,6 +58,10 @@ Concurrency = Annotated[
 LogLevel = Annotated[Level, typer.Option(help="The least level that is logged.")]
 LogFormat = Annotated[Format, typer.Option(help="How the log is written.")]
 
+Loop = Annotated[
+    Literal["auto", "asyncio", "uvloop"],
+    typer.Option(help="The event loop; auto: uvloop if it is installed."),
+]
 Health = Annotated[
     str | None,
     typer.Option(

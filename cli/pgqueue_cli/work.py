@@ -16,6 +16,7 @@ from pgqueue_cli.options import (
     Health,
     LogFormat,
     LogLevel,
+    Loop,
     MaxJobs,
     MaxTime,
     Memory,
@@ -38,6 +39,7 @@ def work(
     max_jobs: MaxJobs = None,
     max_time: MaxTime = None,
     memory: Memory = None,
+    loop: Loop = "auto",
     health: Health = None,
     reload: Reload = False,
     log_level: LogLevel = "info",
@@ -66,4 +68,4 @@ def work(
     address = None if health is None else Address.parse(health, field="--health")
     flags = {"queues": names.queues(queue) if queue else None, "concurrency": concurrency}
     worker = application.assembled(target, app_dir, connection=connection, dsn=dsn, flags=flags)
-    raise typer.Exit(run(worker, until, address and probes(address, worker.health)))
+    raise typer.Exit(run(worker, until, address and probes(address, worker.health), loop))

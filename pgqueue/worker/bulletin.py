@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
@@ -15,7 +16,7 @@ worker = logging.getLogger("pgqueue.worker")
 def started(
     label: str, processors: Iterable[Processor], limits: Callable[[str], Limits], total: int
 ) -> None:
-    """Say who works on what."""
+    """Say who works on what, and on which event loop."""
     served = list(processors)
     for one in served:
         runs = one.policy.over(limits(one.queue)).attempts
@@ -27,7 +28,14 @@ def started(
             one.concurrency or total,
             runs - 1,
         )
-    worker.info("worker %s started with %d processors, concurrency %d", label, len(served), total)
+    loop = type(asyncio.get_running_loop()).__module__.partition(".")[0]
+    worker.info(
+        "worker %s started with %d processors, concurrency %d, on %s",
+        label,
+        len(served),
+        total,
+        loop,
+    )
 
 
 def stopped(label: str, reason: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import signal
@@ -12,6 +11,7 @@ from typing import Final, Protocol
 from pgqueue.errors import HandlersStuck
 from pgqueue.worker import bulletin
 from pgqueue.worker.forks import Forks
+from pgqueue.worker.loops import Loop, new_loop
 from pgqueue.worker.until import Until
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -34,14 +34,21 @@ class Stoppable(Protocol):
 Beside = AbstractAsyncContextManager[object]
 
 
-def run(worker: Stoppable, until: Until | None = None, beside: Beside | None = None) -> int:
+def run(
+    worker: Stoppable,
+    until: Until | None = None,
+    beside: Beside | None = None,
+    loop: Loop = "auto",
+) -> int:
     """Run a worker in a loop of its own, and return the exit code of its process.
 
     The first SIGTERM or SIGINT drains (0), the second releases at once (128 + signal), a third
     ends the process where it stands. Threads that are stuck in a handler are not waited for; when
-    there are as many as the worker has slots, it drains by itself (75). `beside`
-    surrounds the run, such as the probes of its health.
+    there are as many as the worker has slots, it drains by itself (75). `beside` surrounds the
+    run, such as the probes of its health.
     """
+    # Not asyncio.run: it waits for every task and thread, and a handler may never end.
+    running = new_loop(loop)
     received: list[int] = []
     code = 0
 
@@ -52,24 +59,22 @@ def run(worker: Stoppable, until: Until | None = None, beside: Beside | None = N
         bulletin.signalled(signal.Signals(number).name, again=len(received) > 1)
         worker.stop()
 
+    async def work() -> None:
+        # Only in a running loop: uvloop forgets a signal that comes before.
+        for number in _SIGNALS:
+            running.add_signal_handler(number, heed, number)
+        async with beside or nullcontext():
+            await worker.run(until)
+
     # What is loaded by now stays for good: looking through it again and again would cost an
     # eighth of the time of jobs that do little.
     gc.collect()
     gc.freeze()
-    # Not asyncio.run: it waits for every task and thread, and a handler may never end.
-    loop = asyncio.new_event_loop()
     try:
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, heed, number)
-        Forks(_SIGNALS, working=lambda: not loop.is_closed()).watch()
-        loop.run_until_complete(_work(worker, until, beside or nullcontext()))
+        Forks(_SIGNALS, working=lambda: not running.is_closed()).watch()
+        running.run_until_complete(work())
     except HandlersStuck:
         code = STUCK
     finally:
-        loop.close()
+        running.close()
     return 128 + received[1] if len(received) > 1 else code
-
-
-async def _work(worker: Stoppable, until: Until | None, beside: Beside) -> None:
-    async with beside:
-        await worker.run(until)

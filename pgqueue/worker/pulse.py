@@ -11,7 +11,8 @@ from traceback import StackSummary, extract_stack
 
 from pgqueue.worker import bulletin
 
-_LOOP = str(Path(asyncio.__file__).parent)
+# What a loop runs on; the frames of uvloop itself are not to be seen.
+_BELOW = (str(Path(asyncio.__file__).parent), str(Path(__file__).with_name("process.py")))
 
 
 class Pulse:
@@ -38,5 +39,5 @@ class Pulse:
 def _stack_of(thread: int) -> str:
     """Return what the loop is calling, innermost last; source lines, no values."""
     frames = list(extract_stack(sys._current_frames().get(thread)))
-    below = [n for n, frame in enumerate(frames) if frame.filename.startswith(_LOOP)]
+    below = [n for n, frame in enumerate(frames) if frame.filename.startswith(_BELOW)]
     return "".join(StackSummary.from_list(frames[below[-1] + 1 if below else 0 :]).format())

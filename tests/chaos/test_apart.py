@@ -17,13 +17,14 @@ LAST = """select max(failures -> -1 ->> 'error') from pgqueue.dead_jobs
 where envelope ->> 'payload' = %s"""
 
 
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 async def test_what_ends_a_process_ends_that_attempt_alone(
-    pg: Postgres, workers: Workers, conn: Connection, ledger: Ledger
+    pg: Postgres, workers: Workers, conn: Connection, ledger: Ledger, loop: str
 ) -> None:
     """M09, M15, P7: a segfault costs a process and an attempt; the worker and the others live."""
     ways = [*DEADLY, *SURVIVED]
     pg.push_many(APART, [*ways, *["innocent"] * 20], on=conn)
-    worker = await workers.serving("--concurrency", "2", app="apart")
+    worker = await workers.serving("--concurrency", "2", "--loop", loop, app="apart")
     await eventually(lambda: census(conn), {"dead": len(ways)})
     assert one(conn, DEAD) == ["(exhausted,2)"]
     assert "SIGSEGV" in one(conn, LAST, "segfault")

@@ -15,11 +15,15 @@ from tests.cli.commands import Running, Shell
 Connection = psycopg.Connection[Any]
 
 
+both_loops = pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+
+
 @contextmanager
-def worker_at(shell: Shell, queue: str, **variables: str) -> Iterator[Running]:
+def worker_at(shell: Shell, queue: str, loop: str = "auto", **variables: str) -> Iterator[Running]:
     """A worker that is in the middle of a job of this queue."""
     assert shell.run("push", queue, "1").code == 0
-    with shell.running("work", "app:worker", "--queue", queue, **variables) as worker:
+    words = ("work", "app:worker", "--queue", queue, "--loop", loop)
+    with shell.running(*words, **variables) as worker:
         worker.until("running")
         yield worker
 
@@ -28,13 +32,14 @@ def attempts(conn: Connection) -> list[int]:
     return [row[0] for row in conn.execute("select attempt from pgqueue.jobs order by id")]
 
 
+@both_loops
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_first_signal_lets_the_running_job_finish_and_claims_no_other(
-    shell: Shell, conn: Connection, number: signal.Signals
+    shell: Shell, conn: Connection, number: signal.Signals, loop: str
 ) -> None:
     """C18, B21, M16: the current job finishes, none is claimed, and the exit code is 0."""
     conn.execute("select pg_advisory_lock(7)")
-    with worker_at(shell, "locked") as worker:
+    with worker_at(shell, "locked", loop) as worker:
         worker.signal(number)
         worker.until(f"{number.name}: what runs may finish")
         worker.until("is stopping")
@@ -45,13 +50,14 @@ def test_the_first_signal_lets_the_running_job_finish_and_claims_no_other(
     assert "stopped: drained" in worker.lines[-1]
 
 
+@both_loops
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_the_second_signal_gives_the_running_job_back_uncounted(
-    shell: Shell, conn: Connection, number: signal.Signals, code: int
+    shell: Shell, conn: Connection, number: signal.Signals, code: int, loop: str
 ) -> None:
     """C18, M16, B22: a second signal cancels and releases at once."""
     conn.execute("select pg_advisory_lock(7)")
-    with worker_at(shell, "locked") as worker:
+    with worker_at(shell, "locked", loop) as worker:
         worker.signal(signal.SIGTERM)
         worker.until("is stopping")
         assert attempts(conn) == [1]
@@ -62,9 +68,12 @@ def test_the_second_signal_gives_the_running_job_back_uncounted(
     assert "stopped: released at once" in worker.lines[-1]
 
 
-def test_the_third_signal_ends_the_process_where_it_stands(shell: Shell, conn: Connection) -> None:
+@both_loops
+def test_the_third_signal_ends_the_process_where_it_stands(
+    shell: Shell, conn: Connection, loop: str
+) -> None:
     """M16: also when a handler heeds nothing, and nothing more is written."""
-    with worker_at(shell, "stubborn") as worker:
+    with worker_at(shell, "stubborn", loop) as worker:
         worker.signal(signal.SIGTERM)
         worker.until("is stopping")
         worker.signal(signal.SIGTERM)
@@ -83,11 +92,12 @@ def test_a_handler_that_never_ends_does_not_keep_a_drained_worker(
         assert worker.end() == 0
 
 
+@both_loops
 def test_a_stuck_thread_does_not_keep_a_worker_that_was_told_twice(
-    shell: Shell, conn: Connection
+    shell: Shell, conn: Connection, loop: str
 ) -> None:
     """M16: its job is given back uncounted, and the process ends."""
-    with worker_at(shell, "stuck") as worker:
+    with worker_at(shell, "stuck", loop) as worker:
         worker.signal(signal.SIGTERM)
         worker.until("is stopping")
         worker.signal(signal.SIGTERM)
@@ -96,9 +106,14 @@ def test_a_stuck_thread_does_not_keep_a_worker_that_was_told_twice(
     assert attempts(conn) == [0]
 
 
-def test_a_worker_whose_slots_are_all_stuck_ends_by_itself(shell: Shell, conn: Connection) -> None:
+@both_loops
+def test_a_worker_whose_slots_are_all_stuck_ends_by_itself(
+    shell: Shell, conn: Connection, loop: str
+) -> None:
     """M13, P6: it says where the thread stands, gives up the attempt and exits with 75."""
-    with worker_at(shell, "late", PGQUEUE_CONCURRENCY="1", PGQUEUE_BACKOFF="fixed(1h)") as worker:
+    with worker_at(
+        shell, "late", loop, PGQUEUE_CONCURRENCY="1", PGQUEUE_BACKOFF="fixed(1h)"
+    ) as worker:
         assert worker.end() == 75
     log = "\n".join(worker.lines)
     assert "its handler does not end. It is at:" in log

@@ -1,4 +1,4 @@
-"""Processes that fork: python -m tests.worker.forking preload|handler."""
+"""Processes that fork: python -m tests.worker.forking preload|handler LOOP."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from pgqueue import Job, Postgres, Processors, Worker
 from pgqueue.worker import process
+from pgqueue.worker.loops import Loop
 
 pg = Postgres()
 processors = Processors()
@@ -80,4 +81,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "preload":
         preload()
     else:
-        sys.exit(process.run(Worker(pg, include=[processors])))
+        kind: Loop = "uvloop" if sys.argv[2] == "uvloop" else "asyncio"
+        sys.exit(process.run(Worker(pg, include=[processors]), loop=kind))

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from tests.worker.processes import ROOT, SETTINGS, Process
 from tests.worker.running import Connection, census, eventually, one
 
@@ -16,10 +18,10 @@ PUSHED = "select queue, count(*) from pgqueue.jobs group by queue order by queue
 
 
 @contextmanager
-def forking(dsn: str, what: str) -> Iterator[Process]:
+def forking(dsn: str, *what: str) -> Iterator[Process]:
     """Run one of the processes beside the block."""
     environment = os.environ | SETTINGS | {"PGQUEUE_DSN": dsn, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "tests.worker.forking", what]
+    command = [sys.executable, "-m", "tests.worker.forking", *what]
     with subprocess.Popen(command, cwd=ROOT, env=environment) as started:
         try:
             yield started
@@ -37,9 +39,10 @@ def test_an_application_that_pushed_before_it_forked_pushes_after_it(
     assert one(conn, "select count(distinct envelope -> 'payload') from pgqueue.jobs") == 3
 
 
-async def test_a_handler_may_fork(dsn: str, conn: Connection) -> None:
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+async def test_a_handler_may_fork(dsn: str, conn: Connection, loop: str) -> None:
     """M17: on the loop and in a thread; the worker's own connections go on as they were."""
-    with forking(dsn, "handler") as started:
+    with forking(dsn, "handler", loop) as started:
         for queue in ("loop", "thread", "ended") * 2:
             conn.execute("select pgqueue.push(%s, '1')", [queue])
         pushed = [("child", 2), ("parent", 4)]
