@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from time import monotonic
+
+import uvloop
 
 from pgqueue import Postgres, Processors, Worker
 from pgqueue.worker.until import Until
@@ -25,4 +26,4 @@ async def drain(dsn: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(drain(sys.argv[1]))))
+    print(json.dumps(uvloop.run(drain(sys.argv[1]))))

@@ -1,8 +1,9 @@
-"""pgqueue, as `pgqueue work` runs it: asyncio's own loop, settings as they are."""
+"""pgqueue, as `pgqueue work` runs it: on uvloop, settings as they are."""
 
 from __future__ import annotations
 
 import psycopg
+import uvloop
 
 from pgqueue import Postgres, Processors, Worker
 from tests.bench.adapters.driving import PAYLOAD, Handled, Rates, Task, drained, main, timed
@@ -27,4 +28,4 @@ async def drive(task: Task) -> Rates:
 
 
 if __name__ == "__main__":
-    main(drive)
+    main(drive, uvloop.new_event_loop)
