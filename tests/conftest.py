@@ -1,21 +1,24 @@
 """One PostgreSQL for the whole run, and a fresh database for every test that asks for one.
 
-With PGQUEUE_TEST_POOLER=transaction drivers reach it through PgBouncer in that mode.
+With PGQUEUE_TEST_POOLER=transaction drivers reach it through PgBouncer in that mode. With
+PGQUEUE_TEST_LOOP=uvloop the tests' own event loop is uvloop.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import secrets
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Any
 
 import psycopg
 import pytest
+import uvloop
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
@@ -29,6 +32,16 @@ POOLER = pytest.StashKey[str]()
 CLEANUP = pytest.StashKey[ExitStack]()
 OPEN_FILES = 4096
 NO_SERVER = 3
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "asyncio": asyncio.new_event_loop,
+    "uvloop": uvloop.new_event_loop,
+}
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Choose the event loop of the run."""
+    chosen = os.environ.get("PGQUEUE_TEST_LOOP", "asyncio")
+    return {chosen: LOOPS[chosen]}
 
 
 @pytest.hookimpl(tryfirst=True)

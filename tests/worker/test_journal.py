@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections import Counter
 from typing import Any
 
@@ -50,7 +51,8 @@ async def test_the_boot_lines_name_every_processor(
         f"processor {label}.fast: queue audio, name fast, concurrency 3, retries 7",
         f"processor {label}.slow: queue video, name (any), concurrency 4, retries 4",
     ]
-    assert told[2].endswith("started with 2 processors, concurrency 4, on asyncio")
+    loop = os.environ.get("PGQUEUE_TEST_LOOP", "asyncio")
+    assert told[2].endswith(f"started with 2 processors, concurrency 4, on {loop}")
 
 
 async def test_each_attempt_has_exactly_one_info_line(
