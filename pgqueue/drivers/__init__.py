@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, Final, Protocol, Self, TypeVar
 
 from pgqueue.config import Config
@@ -71,6 +70,8 @@ def _maker(name: str) -> Callable[..., Any]:
     if name in BUILT_IN:
         module, _, attribute = BUILT_IN[name].partition(":")
         return getattr(import_module(module), attribute)  # type: ignore[no-any-return]
+    from importlib.metadata import entry_points
+
     installed = {found.name: found for found in entry_points(group=GROUP)}
     if name not in installed:
         raise ConfigError(

@@ -29,7 +29,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
         EntryPoint("broken", "no_such_module_here:Driver", drivers.GROUP),
         EntryPoint("memory", f"{__name__}:Pigeons", drivers.GROUP),
     ]
-    monkeypatch.setattr(drivers, "entry_points", lambda group: found)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: found)
     for name in ("DRIVER", "DSN", "CONNECTIONS", "SCHEMA", "QUEUE"):
         monkeypatch.delenv(f"PGQUEUE_{name}", raising=False)
 
