@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import psycopg
 import uvloop
 
@@ -23,6 +25,8 @@ async def drive(task: Task) -> Rates:
     async def nothing(payload: object) -> None:
         handled.one()
 
+    gc.collect()
+    gc.freeze()
     worker = Worker(pg, include=[processors], concurrency=task.concurrency)
     return Rates(pushed, await drained(worker.run(), handled, task.jobs))
 
