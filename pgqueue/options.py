@@ -15,6 +15,9 @@ from pgqueue.policy import Policy
 from pgqueue.queue import checked_name, queue_name
 from pgqueue.tracecontext import Carrier
 
+_PRIORITY: Final = 5
+_UNSAID: Final = Policy()
+_POLICIES: Final = frozenset({"attempts", "backoff", "timeout"})
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -45,14 +48,17 @@ class Said(NamedTuple):
     JSON text.
     """
 
-    name: str | None
-    priority: int
-    max_attempts: int | None
-    backoff: str | None
-    timeout: timedelta | None
-    expires_in: timedelta | None
-    delay: timedelta | None
-    run_at: datetime | None
+    name: str | None = None
+    priority: int = _PRIORITY
+    max_attempts: int | None = None
+    backoff: str | None = None
+    timeout: timedelta | None = None
+    expires_in: timedelta | None = None
+    delay: timedelta | None = None
+    run_at: datetime | None = None
+
+
+NOTHING: Final = Said()
 
 
 def read_options(
@@ -63,9 +69,9 @@ def read_options(
     One that is not among those that the driver knows is UnsupportedOption.
     """
     queue_name(queue)
-    if unknown := sorted(set(options) - set(known)):
+    if unknown := [one for one in options if one not in known]:
         raise UnsupportedOption(
-            f"push to {queue}: {driver} has no option {', '.join(unknown)}; "
+            f"push to {queue}: {driver} has no option {', '.join(sorted(unknown))}; "
             f"it has {', '.join(sorted(known)) or 'none'}"
         )
     carrier = options.get("carrier")
@@ -79,14 +85,16 @@ def read_options(
             f"push to {queue}: a function cannot be stored with the job; give fixed(), "
             "exponential() or listed(), or set it on the processor"
         )
-    policy = Policy.of(
-        attempts=options.get("attempts"), backoff=backoff, timeout=options.get("timeout")
-    )
+    policy = _UNSAID
+    if not _POLICIES.isdisjoint(options):
+        policy = Policy.of(
+            attempts=options.get("attempts"), backoff=backoff, timeout=options.get("timeout")
+        )
     name = options.get("name")
     delay, run_at = _time(queue, options.get("delay"), options.get("run_at"))
     return Said(
         name=None if name is None else checked_name(name, "job"),
-        priority=_priority(queue, options.get("priority", 5)),
+        priority=_priority(queue, options.get("priority", _PRIORITY)),
         max_attempts=policy.attempts,
         backoff=None if backoff is None else json.dumps(backoff.to_json()),
         timeout=policy.timeout,

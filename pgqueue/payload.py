@@ -64,8 +64,13 @@ class Codec(Generic[T]):
 
 
 def _to_builtins(value: object) -> Any:
+    # Few payloads need the hook, and naming it costs more than the conversion.
     try:
-        return msgspec.to_builtins(value, enc_hook=_simplify)
+        return msgspec.to_builtins(value)
+    except Exception:
+        hook = _simplify
+    try:
+        return msgspec.to_builtins(value, enc_hook=hook)
     except Exception:
         flaw = _blame(value)
     raise flaw

@@ -40,7 +40,7 @@ class Flaw(Exception):
 
 def is_sealed_shape(value: object) -> bool:
     """Tell whether a value looks like an envelope, which must not be wrapped again."""
-    if not isinstance(value, Mapping) or "payload" not in value:
+    if not isinstance(value, dict | Mapping) or "payload" not in value:
         return False
     version = value.get("v")
     number = isinstance(version, int | float) and not isinstance(version, bool)
@@ -51,7 +51,7 @@ def inspect(node: Any, depth: int = MAX_DEPTH) -> None:
     """Raise a Flaw for what JSON, or PostgreSQL's jsonb, would refuse or silently change."""
     kind = type(node)
     if kind is str:
-        if "\0" in node or not node.isascii():
+        if not node.isascii() or "\0" in node:
             _inspect_text(node, "text")
     elif kind is dict:
         for key in node:
@@ -59,7 +59,7 @@ def inspect(node: Any, depth: int = MAX_DEPTH) -> None:
                 raise Flaw(
                     f"has a key of type {type(key).__name__}; JSON keys are text: write str(key)"
                 )
-            if "\0" in key or not key.isascii():
+            if not key.isascii() or "\0" in key:
                 _inspect_text(key, "a key")
         _inspect_parts(node.items(), depth)
     elif kind is list or kind is tuple:
@@ -101,13 +101,12 @@ def path(steps: Iterable[str | int]) -> str:
 def _inspect_parts(parts: Iterable[tuple[Any, Any]], depth: int) -> None:
     if not depth:
         raise Flaw(TOO_DEEP)
-    part: tuple[Any, Any] = (0, None)
-    try:
-        for part in parts:
-            inspect(part[1], depth - 1)
-    except Flaw as flaw:
-        flaw.steps.insert(0, part[0])
-        raise
+    for step, part in parts:
+        try:
+            inspect(part, depth - 1)
+        except Flaw as flaw:
+            flaw.steps.insert(0, step)
+            raise
 
 
 def _inspect_text(text: str, what: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Self, TypeVar
 
 from pgqueue.audience import Including, tell
@@ -15,7 +16,6 @@ from pgqueue.plain import Json
 from pgqueue.queue import Queue, refuse_address
 from pgqueue.sealing import refuse_sealed, wrap
 from pgqueue.topic import Topic, published
-from pgqueue.tracecontext import Carrier
 
 T = TypeVar("T")
 
@@ -89,17 +89,26 @@ class Producer(Including, ABC):
 
 def lane(queue: Queue[T] | str, config: Config) -> Queue[T]:
     """Return the queue, of a bare name one that carries any JSON value, if it may be pushed to."""
-    found = Queue(queue) if isinstance(queue, str) else queue
+    found = _untyped(queue) if isinstance(queue, str) else queue
     if not isinstance(found, Queue):
         refuse_address(found)
     config.refuse_undeclared(found.name)
     return found
 
 
-def sealed(queue: Queue[Any], payload: object, config: Config, carrier: Carrier | None) -> str:
-    """Return a payload in its envelope as JSON text, or say why that cannot be."""
-    text = encode(checked(queue, payload), max_bytes=config.payload_max_bytes, where=queue.name)
-    return wrap(queue.name, text, config, carrier)
+@lru_cache(maxsize=1024, typed=True)
+def _untyped(name: str) -> Queue[Any]:
+    return Queue(name)
+
+
+def sealed(queue: Queue[Any], payload: object, config: Config, end: bytes) -> bytes:
+    """Return a payload in its envelope as JSON text, or say why that cannot be.
+
+    The envelope's `end` is its trace context, as `sealing.closing` gives it.
+    """
+    name = queue.name
+    text = encode(checked(queue, payload), max_bytes=config.payload_max_bytes, where=name)
+    return wrap(name, text, config, end)
 
 
 def checked(queue: Queue[Any], payload: object) -> object:

@@ -33,7 +33,7 @@ class Ids(Sequence[Pushed]):
         start = len(self._ids)
         self._ids.extend(pushed)
         self._found.update(
-            start + n for n, one in enumerate(pushed) if not getattr(one, "created", True)
+            n for n, one in enumerate(pushed, start) if isinstance(one, Pushed) and not one.created
         )
 
     @property

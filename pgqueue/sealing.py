@@ -16,6 +16,8 @@ logger = logging.getLogger("pgqueue.push")
 
 WIRE_FORMAT_VERSION: Final = 1
 
+_OPENING: Final = b'{"v":%d,"payload":' % WIRE_FORMAT_VERSION
+
 CONTEXT: Final = {
     "traceparent": re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"),
     "tracestate": re.compile(r"[\x20-\x7e]{1,512}"),
@@ -25,12 +27,21 @@ CONTEXT: Final = {
 
 def seal(payload: bytes, carrier: Carrier | None = None) -> bytes:
     """Wrap a payload, given as JSON text, for storage."""
+    return _OPENING + payload + closing(carrier or {})
+
+
+def closing(carrier: Carrier | None) -> bytes:
+    """Return what follows a payload in its envelope: the trace context, by default the caller's."""
+    if carrier is None:
+        carrier = active()
+    if not carrier:
+        return b"}"
     context = b"".join(
         b",%s:%s" % (json.dumps(key).encode(), json.dumps(value).encode())
-        for key, value in (carrier or {}).items()
+        for key, value in carrier.items()
         if _checked_context(key, value)
     )
-    return b'{"v":%d,"payload":%s%s}' % (WIRE_FORMAT_VERSION, payload, context)
+    return context + b"}"
 
 
 def seal_json(queue: str, payload: Json, config: Config, carrier: Carrier | None = None) -> str:
@@ -47,10 +58,10 @@ def seal_json(queue: str, payload: Json, config: Config, carrier: Carrier | None
         raise flaw.refusal(queue) from None
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
     check_size(text, config.payload_max_bytes, queue)
-    return wrap(queue, text, config, carrier)
+    return wrap(queue, text, config, closing(carrier)).decode()
 
 
-def wrap(queue: str, text: bytes, config: Config, carrier: Carrier | None) -> str:
+def wrap(queue: str, text: bytes, config: Config, closing: bytes) -> bytes:
     """Seal JSON text that was checked before, and warn if there is much of it."""
     if len(text) > config.payload_warn_bytes:
         logger.warning(
@@ -58,7 +69,7 @@ def wrap(queue: str, text: bytes, config: Config, carrier: Carrier | None) -> st
             queue,
             len(text),
         )
-    return seal(text, active() if carrier is None else carrier).decode()
+    return _OPENING + text + closing
 
 
 def refuse_sealed(queue: str, payload: Any) -> None:

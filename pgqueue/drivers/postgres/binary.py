@@ -24,7 +24,7 @@ _BLOCK: Final = 500
 
 
 def rows(
-    ids: Sequence[int], before: Sequence[Any], envelopes: Sequence[str], after: Sequence[Any]
+    ids: Sequence[int], before: Sequence[Any], envelopes: Sequence[bytes], after: Sequence[Any]
 ) -> Iterator[bytes]:
     """Yield a COPY of rows: an id, values that all share, the envelope, more shared values."""
     columns = 2 + len(before) + len(after)
@@ -33,10 +33,9 @@ def rows(
     yield _SIGNATURE
     for first in range(0, len(ids), _BLOCK):
         block: list[bytes] = []
-        for number, envelope in zip(
+        for number, text in zip(
             ids[first : first + _BLOCK], envelopes[first : first + _BLOCK], strict=True
         ):
-            text = envelope.encode()
             block += (start(columns, 8, number), head, jsonb(len(text) + 1, 1), text, tail)
         yield b"".join(block)
     yield _TRAILER

@@ -13,7 +13,7 @@ from pgqueue.drivers.postgres.blocking import BlockingPushes
 from pgqueue.drivers.postgres.failures import translated
 from pgqueue.drivers.postgres.letters import Letters
 from pgqueue.drivers.postgres.options import PushManyOptions, PushOptions
-from pgqueue.drivers.postgres.order import Order, ordered
+from pgqueue.drivers.postgres.order import Order, brief, ordered
 from pgqueue.drivers.postgres.placing import (
     Async,
     Blocking,
@@ -23,6 +23,7 @@ from pgqueue.drivers.postgres.placing import (
     lent_async,
     place,
     place_async,
+    place_brief,
 )
 from pgqueue.drivers.postgres.pools import Pool
 from pgqueue.drivers.postgres.publish import Publisher
@@ -95,7 +96,11 @@ class Postgres(Publisher):
         used, and the job is committed. Nothing is sent to the database when the payload or an
         option is refused (`PayloadError`, `ConfigError`, `TypeError`).
         """
-        order = ordered(lane(queue, self.config), [payload], options, self.config)
+        to = lane(queue, self.config)
+        # What most pushes are, and a third cheaper without an order to place.
+        if not options and isinstance(on, psycopg.Connection):
+            return place_brief(on, brief(to, payload, self.config))
+        order = ordered(to, [payload], options, self.config)
         pushed: Any = self._place(order, on)
         return pushed[0] if isinstance(pushed, Sequence) else _first(pushed)
 
@@ -207,8 +212,10 @@ class Postgres(Publisher):
     def _place(self, order: Order, on: Any) -> Any:
         """Push at once on a blocking connection, else return an awaitable that does."""
         schema = self.config.schema
-        if isinstance(on, psycopg.Connection):  # the short way: nothing to lend
+        if isinstance(on, psycopg.Connection):  # the short ways: nothing to lend
             return place(on, order, schema)
+        if isinstance(on, psycopg.AsyncConnection):
+            return place_async(on, order, schema)
         if on is not None and is_blocking(on):
             with lent(on) as conn:
                 return place(conn, order, schema)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from enum import Enum, auto
 from typing import Final
 
@@ -107,12 +107,25 @@ def lost_connection(error: psycopg.Error) -> bool:
     return state is None or state.startswith(("08", "57P"))
 
 
-@contextmanager
-def translated() -> Iterator[None]:
+class _Translated:
+    """Raises this package's errors in place of psycopg's.
+
+    A class, for every push enters it: a generator would cost as much as sealing the payload.
+    """
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, PoolTimeout | PoolClosed):
+            raise Unavailable(f"no database connection: {error}") from error
+        if isinstance(error, psycopg.Error):
+            raise translate(error) from error
+
+
+_TRANSLATED: Final = _Translated()
+
+
+def translated() -> AbstractContextManager[None]:
     """Raise this package's errors in place of psycopg's."""
-    try:
-        yield
-    except (PoolTimeout, PoolClosed) as error:
-        raise Unavailable(f"no database connection: {error}") from error
-    except psycopg.Error as error:
-        raise translate(error) from error
+    return _TRANSLATED

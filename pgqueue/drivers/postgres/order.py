@@ -5,24 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from psycopg.types.json import Jsonb
 
 from pgqueue.config import Config
 from pgqueue.drivers.postgres.binary import rows
 from pgqueue.drivers.postgres.options import MANY_OPTIONS, OPTIONS
-from pgqueue.drivers.postgres.statement import Statement, load
+from pgqueue.drivers.postgres.statement import load
 from pgqueue.drivers.postgres.talk import Ask, Copy, Talk
 from pgqueue.errors import ConfigError
-from pgqueue.options import read_options
+from pgqueue.options import NOTHING, Said, read_options
 from pgqueue.producer import sealed
 from pgqueue.pushed import Pushed
 from pgqueue.queue import Queue
-from pgqueue.tracecontext import active
+from pgqueue.sealing import closing
 from pgqueue.unique import Unique
 
 PUSH = load("push", Pushed)
+PUSH_BRIEF = load("push_brief", Pushed)
 PUSH_SCHEDULED = load("push_scheduled", Pushed)
 PUSH_MANY = load("push_many", Pushed)
 PUSH_MANY_SCHEDULED = load("push_many_scheduled", Pushed)
@@ -34,7 +35,7 @@ TAKE_IDS = load("take_ids", lambda ids, due, expires_at: (ids, due, expires_at))
 COPY = load("copy", tuple)
 COPY_SCHEDULED = load("copy_scheduled", tuple)
 
-# In characters. As jsonb, numbers become seven times as long, and its limit is 256 MiB.
+# In bytes. As jsonb, numbers become seven times as long, and its limit is 256 MiB.
 MOST_TEXT: Final = 32 * 2**20
 
 # From here on COPY is quicker than one statement with an array, though it has to take ids first:
@@ -49,26 +50,41 @@ class Order(NamedTuple):
     key if they are `unique`, and that says how.
     """
 
-    parameters: Mapping[str, Any]
-    envelopes: Sequence[str]
+    queue: str
+    envelopes: Sequence[bytes]
+    said: Said = NOTHING
+    notify: bool = True
     unique: Unique | None = None
     keys: Sequence[str] = ()
     topic: str | None = None
     known: Sequence[str] = ()
 
-    def talk(self, *, many: bool, copies: bool = True) -> Talk[Sequence[Pushed]]:
-        """Push on a connection of psycopg: by what is quickest for so many, COPY if it `copies`."""
+    def ask(self) -> Ask:
+        """Return the one statement that pushes one payload, and rings."""
         if self.unique is not None:
-            return (yield Ask(PUSH_SEALED, {"document": self.document()}))
-        if not many:
-            return (yield Ask(self._one(), self._alone()))
+            return Ask(PUSH_SEALED, {"document": self.document()})
+        envelope = self.envelopes[0].decode()
+        if self.topic is not None:
+            statement = PUBLISH_SCHEDULED if self._waits else PUBLISH
+            to = {"topic": self.topic, "known": list(self.known)}
+            return Ask(statement, {**self._parameters(), "envelope": envelope, **to})
+        if self.notify and self.said == NOTHING:
+            return Ask(PUSH_BRIEF, {"queue": self.queue, "envelope": envelope})
+        statement = PUSH_SCHEDULED if self._waits else PUSH
+        return Ask(statement, {**self._parameters(), "envelope": envelope})
+
+    def talk(self, *, copies: bool) -> Talk[Sequence[int]]:
+        """Push many on a connection of psycopg: by what is quickest, COPY if it `copies`."""
+        if self.unique is not None:
+            return (yield self.ask())
         if len(self.envelopes) < _COPIED_FROM or not copies:
             statement = PUSH_MANY_SCHEDULED if self._waits else PUSH_MANY
-            ids = yield Ask(statement, {**self.parameters, "envelopes": list(self.envelopes)})
+            envelopes = [one.decode() for one in self.envelopes]
+            ids = yield Ask(statement, {**self._parameters(), "envelopes": envelopes})
         else:
             ids = yield from self._copied()
-        if self.parameters["notify"] and ids:
-            yield Ask(RING, {"queue": self.parameters["queue"]})
+        if self.notify and ids:
+            yield Ask(RING, {"queue": self.queue})
         return ids
 
     def parts(self) -> Iterator[Order]:
@@ -83,13 +99,13 @@ class Order(NamedTuple):
 
     def document(self) -> str:
         """Return all of it as the JSON text that `push_sealed` takes."""
-        said = {name: _plain(value) for name, value in self.parameters.items() if name != "backoff"}
+        said = {name: _plain(value) for name, value in self._parameters().items()}
         if self.topic is not None:
             said |= {"queue": None, "topic": self.topic, "known": list(self.known)}
         if self.unique is not None:
             said |= {"keys": list(self.keys), **self.unique.to_json()}
-        backoff = self.parameters["backoff"] or "null"
-        envelopes = ",".join(self.envelopes)
+        backoff = said.pop("backoff") or "null"
+        envelopes = b",".join(self.envelopes).decode()
         return f'{json.dumps(said)[:-1]},"backoff":{backoff},"envelopes":[{envelopes}]}}'
 
     def _from(self, start: int, end: int) -> Order:
@@ -97,29 +113,27 @@ class Order(NamedTuple):
 
     @property
     def _waits(self) -> bool:
-        return "delay" in self.parameters
+        return self.said.delay is not None
 
-    def _one(self) -> Statement[Pushed]:
-        if self.topic is not None:
-            return PUBLISH_SCHEDULED if self._waits else PUBLISH
-        return PUSH_SCHEDULED if self._waits else PUSH
+    def _parameters(self) -> dict[str, Any]:
+        return {"queue": self.queue, "notify": self.notify, **self.said._asdict()}
 
-    def _alone(self) -> Mapping[str, Any]:
-        alone = {**self.parameters, "envelope": self.envelopes[0]}
-        if self.topic is not None:
-            alone |= {"topic": self.topic, "known": list(self.known)}
-        return alone
-
-    def _copied(self) -> Talk[Sequence[Pushed]]:
-        said = self.parameters
-        times = {name: said.get(name) for name in ("run_at", "delay", "expires_in")}
-        [(ids, due, expires_at)] = yield Ask(TAKE_IDS, {"count": len(self.envelopes), **times})
-        before = [said[name] for name in ("queue", "name", "priority", "max_attempts")]
-        before += [_json(said["backoff"]), said["timeout"]]
+    def _copied(self) -> Talk[Sequence[int]]:
+        said = self.said
+        counted = {"count": len(self.envelopes), **self._parameters()}
+        [(ids, due, expires_at)] = yield Ask(TAKE_IDS, counted)
+        backoff = None if said.backoff is None else Jsonb(said.backoff, dumps=str.encode)
+        before = [self.queue, said.name, said.priority, said.max_attempts, backoff, said.timeout]
         after = [expires_at, due] if self._waits else [expires_at]
         statement = COPY_SCHEDULED if self._waits else COPY
         yield Copy(statement, rows(ids, before, self.envelopes, after))
-        return [Pushed(number) for number in ids]
+        return cast("Sequence[int]", ids)
+
+
+def brief(queue: Queue[Any], payload: object, config: Config) -> Ask:
+    """Return the statement that pushes one payload of which nothing more is said."""
+    envelope = sealed(queue, payload, config, closing(None)).decode()
+    return Ask(PUSH_BRIEF.within(config.schema), {"queue": queue.name, "envelope": envelope})
 
 
 def ordered(
@@ -133,16 +147,18 @@ def ordered(
     known: Sequence[str] = (),
 ) -> Order:
     """Check the options and seal the payloads; what is wrong is named, and nothing is pushed."""
-    allowed = MANY_OPTIONS if many else OPTIONS
-    said = read_options(queue.name, options, driver="Postgres", known=allowed)._asdict()
-    if said["delay"] is None:
-        del said["delay"], said["run_at"]
-    given, carrier = list(payloads), options.get("carrier")
-    context = active() if carrier is None else carrier
+    said = NOTHING
+    if options:
+        allowed = MANY_OPTIONS if many else OPTIONS
+        said = read_options(queue.name, options, driver="Postgres", known=allowed)
+    given = list(payloads)
     unique, keys = _keys(queue.name, options.get("unique"), given, many=many)
+    end = closing(options.get("carrier"))
     return Order(
-        parameters={"queue": queue.name, "notify": _notify(queue.name, options), **said},
-        envelopes=[sealed(queue, one, config, context) for one in given],
+        queue=queue.name,
+        envelopes=[sealed(queue, one, config, end) for one in given],
+        said=said,
+        notify=_notify(queue.name, options),
         unique=unique,
         keys=keys,
         topic=topic,
@@ -170,10 +186,6 @@ def _keys(
     if len({(one.until, one.within, one.replace) for one in each}) > 1:
         raise ConfigError(f"push to {queue}: the keys of one push_many are unique in one way")
     return each[0], [one.key for one in each]
-
-
-def _json(text: str | None) -> Jsonb | None:
-    return None if text is None else Jsonb(text, dumps=str.encode)
 
 
 def _plain(value: Any) -> Any:

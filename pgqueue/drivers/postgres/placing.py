@@ -18,10 +18,11 @@ from pgqueue.drivers.postgres.callers import (
     execute_async,
     is_pool,
 )
-from pgqueue.drivers.postgres.failures import translated
+from pgqueue.drivers.postgres.failures import translate, translated
 from pgqueue.drivers.postgres.order import PUSH_SEALED, Order
 from pgqueue.drivers.postgres.pools import Pool, ThreadPool
-from pgqueue.drivers.postgres.talk import hold, hold_async
+from pgqueue.drivers.postgres.statement import run
+from pgqueue.drivers.postgres.talk import Ask, hold, hold_async
 from pgqueue.pushed import Pushed
 
 Blocking = (
@@ -41,23 +42,47 @@ def is_blocking(on: object) -> bool:
             return not caller(on).awaited
 
 
-def place(on: Any, order: Order, schema: str, *, many: bool = False) -> Sequence[Pushed]:
-    """Push on a blocking connection, and return the ids."""
+def place_brief(on: psycopg.Connection[Any], asked: Ask) -> Pushed:
+    """Push by the statement that `brief` has made."""
+    try:
+        pushed: Pushed = run(on, asked.statement, asked.parameters)[0]
+    except psycopg.Error as error:
+        raise translate(error) from error
+    return pushed
+
+
+def place(on: Any, order: Order, schema: str) -> Sequence[Pushed]:
+    """Push one payload on a blocking connection, and return the ids."""
     if isinstance(on, psycopg.Connection):
-        return hold(on, order.talk(many=many, copies=not _piped(on)), schema)
+        statement, parameters = order.ask()
+        with translated():
+            return run(on, statement.within(schema), parameters)
     rows = execute(on, PUSH_SEALED.within(schema).text, order.document())
     return [Pushed.of(*row) for row in rows]
 
 
-async def place_async(
-    on: Any, order: Order, schema: str, *, many: bool = False
-) -> Sequence[Pushed]:
-    """Push on an async connection, and return the ids."""
+async def place_async(on: Any, order: Order, schema: str) -> Sequence[Pushed]:
+    """Push one payload on an async connection, and return the ids."""
     if isinstance(on, psycopg.AsyncConnection):
-        talk = order.talk(many=many, copies=not _piped(on))
-        return await hold_async(lambda work: work(on), talk, schema)
+        statement, parameters = order.ask()
+        with translated():
+            return await run(on, statement.within(schema), parameters)
     rows = await execute_async(on, PUSH_SEALED.within(schema).text, order.document())
     return [Pushed.of(*row) for row in rows]
+
+
+def place_many(on: Any, order: Order, schema: str) -> Sequence[int]:
+    """Push many on a blocking connection, and return the ids."""
+    if isinstance(on, psycopg.Connection):
+        return hold(on, order.talk(copies=not _piped(on)), schema)
+    return place(on, order, schema)
+
+
+async def place_many_async(on: Any, order: Order, schema: str) -> Sequence[int]:
+    """Push many on an async connection, and return the ids."""
+    if isinstance(on, psycopg.AsyncConnection):
+        return await hold_async(lambda work: work(on), order.talk(copies=not _piped(on)), schema)
+    return await place_async(on, order, schema)
 
 
 @contextmanager

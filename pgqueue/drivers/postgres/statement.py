@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Generic, TypeVar, overload
 
 import psycopg
-from psycopg.rows import args_row
+from psycopg.rows import BaseRowFactory, args_row
 
 Row = TypeVar("Row")
 
@@ -27,6 +27,10 @@ class Statement(Generic[Row]):
 
     text: bytes
     row: Callable[..., Row]
+    factory: BaseRowFactory[Row] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factory", args_row(self.row))
 
     def within(self, schema: str) -> Statement[Row]:
         """Return the same for a schema of another name; its text is made once and kept."""
@@ -74,14 +78,14 @@ def run(
     """
     if isinstance(conn, psycopg.AsyncConnection):
         return _run_async(conn, statement, parameters)
-    with conn.cursor(row_factory=args_row(statement.row)) as cursor:
-        return cursor.execute(statement.text, parameters).fetchall()
+    cursor = conn.cursor(row_factory=statement.factory)
+    return cursor.execute(statement.text, parameters).fetchall()
 
 
 async def _run_async(
     conn: psycopg.AsyncConnection[Any], statement: Statement[Row], parameters: Mapping[str, Any]
 ) -> list[Row]:
     # Not entered: a client's cursor has nothing to close, and each await costs a worker's lone job.
-    cursor = conn.cursor(row_factory=args_row(statement.row))
+    cursor = conn.cursor(row_factory=statement.factory)
     await cursor.execute(statement.text, parameters)
     return await cursor.fetchall()

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from pgqueue.drivers.postgres.order import Order
-from pgqueue.drivers.postgres.placing import lent, lent_async, place, place_async
+from pgqueue.drivers.postgres.placing import lent, lent_async, place_many, place_many_async
 from pgqueue.pushed import Ids
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ def stream(on: Any, orders: Iterator[Order], schema: str, progress: Progress | N
     ids = Ids()
     with lent(on, atomic=len(ahead) > 1) as conn:
         for order in _chained(ahead, orders):
-            ids.extend(place(conn, order, schema, many=True))
+            ids.extend(place_many(conn, order, schema))
             if progress is not None:
                 progress(len(ids))
     return ids
@@ -62,7 +62,7 @@ async def stream_async(
     ids = Ids()
     async with lent_async(on, atomic=len(ahead) > 1) as conn:
         async for order in _chained_async(ahead, orders):
-            ids.extend(await place_async(conn, order, schema, many=True))
+            ids.extend(await place_many_async(conn, order, schema))
             if progress is not None:
                 progress(len(ids))
     return ids
