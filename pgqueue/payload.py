@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from functools import cache
+from sys import float_info
 from types import NoneType
-from typing import Any, Final, Generic, NoReturn, TypeVar
+from typing import Annotated, Any, Final, Generic, NoReturn, TypeVar
 
 import msgspec
 
@@ -18,6 +19,22 @@ T = TypeVar("T")
 
 _LOCATION: Final = re.compile(r" - at (?:`key` in )?`\$[^`]*`$")
 _QUOTES_INPUT: Final = re.compile(r"(Invalid enum value|Invalid value) .*", re.DOTALL)
+_NUL: Final = b"\\u0000"
+
+# JSON that every storage gives back unchanged, to a depth that few payloads exceed.
+_Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_Finite = Annotated[float, msgspec.Meta(ge=-float_info.max, le=float_info.max)]
+_Leaf = bool | _Whole | _Finite | str | None
+_Json1 = _Leaf | list[_Leaf] | dict[str, _Leaf]
+_Json2 = _Leaf | list[_Json1] | dict[str, _Json1]
+_Json3 = _Leaf | list[_Json2] | dict[str, _Json2]
+_Json4 = _Leaf | list[_Json3] | dict[str, _Json3]
+
+
+class _Sound(msgspec.Struct, array_like=True):
+    """A value that needs no look but for NUL: of a Struct alone msgspec remembers its checks."""
+
+    value: _Json4
 
 
 def plain(value: object, *, where: str) -> Json:
@@ -36,7 +53,10 @@ def plain(value: object, *, where: str) -> Json:
 
 def encode(value: object, *, max_bytes: int, where: str) -> bytes:
     """Return a payload as JSON text, ready to be sealed; PayloadError as for `plain`."""
-    data = msgspec.json.encode(plain(value, where=where))
+    try:
+        data = _text(_to_builtins(value))
+    except Flaw as flaw:
+        raise flaw.refusal(where) from None
     check_size(data, max_bytes, where)
     return data
 
@@ -61,6 +81,19 @@ class Codec(Generic[T]):
         else:
             return value
         raise Rejected(f"the payload does not fit {_name(self.type)}: {reason}")
+
+
+def _text(found: Json) -> bytes:
+    """Encode a JSON value, and walk through it, ten times slower, only if it may be unsound."""
+    try:
+        msgspec.convert((found,), _Sound)
+        data = msgspec.json.encode(found)
+    except (msgspec.ValidationError, UnicodeError, RecursionError):
+        data = _NUL
+    if _NUL in data:
+        inspect(found)
+        data = msgspec.json.encode(found)
+    return data
 
 
 def _to_builtins(value: object) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from psycopg.rows import TupleRow
 
 from pgqueue.errors import PayloadError
-from pgqueue.payload import Codec, encode
+from pgqueue.payload import Codec, encode, plain
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -122,3 +123,17 @@ def test_the_largest_integer_and_the_deepest_tree_are_stored(conn: Connection) -
         value = [value]
     data = sealed(value).decode()
     assert Codec[Any]().decode(stored(conn, data)) == value
+
+
+@given(trees(ANY_SCALAR, ANY_TEXT | st.integers()))
+def test_text_is_refused_for_what_its_value_is_refused_for(value: Any) -> None:
+    """B11: with the same words, though most payloads become text without being walked through."""
+    assert refusal(lambda: sealed(value)) == refusal(lambda: plain(value, where="audio"))
+
+
+def refusal(act: Callable[[], object]) -> str | None:
+    try:
+        act()
+    except PayloadError as error:
+        return str(error)
+    return None

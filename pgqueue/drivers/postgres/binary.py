@@ -32,12 +32,13 @@ def rows(
     start, jsonb = _START.pack, _JSONB.pack
     yield _SIGNATURE
     for first in range(0, len(ids), _BLOCK):
-        block: list[bytes] = []
-        for number, text in zip(
-            ids[first : first + _BLOCK], envelopes[first : first + _BLOCK], strict=True
-        ):
-            block += (start(columns, 8, number), head, jsonb(len(text) + 1, 1), text, tail)
-        yield b"".join(block)
+        end = first + _BLOCK
+        yield b"".join(
+            [
+                start(columns, 8, number) + head + jsonb(len(text) + 1, 1) + text + tail
+                for number, text in zip(ids[first:end], envelopes[first:end], strict=True)
+            ]
+        )
     yield _TRAILER
 
 
