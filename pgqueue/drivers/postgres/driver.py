@@ -13,7 +13,7 @@ from pgqueue.drivers.postgres.blocking import BlockingPushes
 from pgqueue.drivers.postgres.failures import translated
 from pgqueue.drivers.postgres.letters import Letters
 from pgqueue.drivers.postgres.options import PushManyOptions, PushOptions
-from pgqueue.drivers.postgres.order import Order, brief, ordered
+from pgqueue.drivers.postgres.order import Order, ordered
 from pgqueue.drivers.postgres.placing import (
     Async,
     Blocking,
@@ -99,7 +99,7 @@ class Postgres(Publisher):
         to = lane(queue, self.config)
         # What most pushes are, and a third cheaper without an order to place.
         if not options and isinstance(on, psycopg.Connection):
-            return place_brief(on, brief(to, payload, self.config))
+            return place_brief(on, to, payload, self.config)
         order = ordered(to, [payload], options, self.config)
         pushed: Any = self._place(order, on)
         return pushed[0] if isinstance(pushed, Sequence) else _first(pushed)

@@ -33,6 +33,7 @@ PUBLISH_SCHEDULED = load("publish_scheduled", Pushed)
 RING = load("ring", bool)
 TAKE_IDS = load("take_ids", lambda ids, due, expires_at: (ids, due, expires_at))
 COPY = load("copy", tuple)
+COPY_BRIEF = load("copy_brief", tuple)
 COPY_SCHEDULED = load("copy_scheduled", tuple)
 
 # In bytes. As jsonb, numbers become seven times as long, and its limit is 256 MiB.
@@ -122,18 +123,15 @@ class Order(NamedTuple):
         said = self.said
         counted = {"count": len(self.envelopes), **self._parameters()}
         [(ids, due, expires_at)] = yield Ask(TAKE_IDS, counted)
+        if said == NOTHING:
+            yield Copy(COPY_BRIEF, rows(ids, [self.queue], self.envelopes, []))
+            return cast("Sequence[int]", ids)
         backoff = None if said.backoff is None else Jsonb(said.backoff, dumps=str.encode)
         before = [self.queue, said.name, said.priority, said.max_attempts, backoff, said.timeout]
         after = [expires_at, due] if self._waits else [expires_at]
         statement = COPY_SCHEDULED if self._waits else COPY
         yield Copy(statement, rows(ids, before, self.envelopes, after))
         return cast("Sequence[int]", ids)
-
-
-def brief(queue: Queue[Any], payload: object, config: Config) -> Ask:
-    """Return the statement that pushes one payload of which nothing more is said."""
-    envelope = sealed(queue, payload, config, closing(None)).decode()
-    return Ask(PUSH_BRIEF.within(config.schema), {"queue": queue.name, "envelope": envelope})
 
 
 def ordered(

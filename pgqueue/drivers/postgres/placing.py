@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
+from pgqueue.config import Config
 from pgqueue.drivers.postgres.callers import (
     AwaitedExecute,
     BlockingExecute,
@@ -19,11 +20,14 @@ from pgqueue.drivers.postgres.callers import (
     is_pool,
 )
 from pgqueue.drivers.postgres.failures import translate, translated
-from pgqueue.drivers.postgres.order import PUSH_SEALED, Order
+from pgqueue.drivers.postgres.order import PUSH_BRIEF, PUSH_SEALED, Order
 from pgqueue.drivers.postgres.pools import Pool, ThreadPool
 from pgqueue.drivers.postgres.statement import run
-from pgqueue.drivers.postgres.talk import Ask, hold, hold_async
+from pgqueue.drivers.postgres.talk import hold, hold_async
+from pgqueue.producer import sealed
 from pgqueue.pushed import Pushed
+from pgqueue.queue import Queue
+from pgqueue.sealing import closing
 
 Blocking = (
     psycopg.Connection[Any] | ConnectionPool[Any] | ThreadPool | BlockingExecute | DjangoConnection
@@ -42,13 +46,16 @@ def is_blocking(on: object) -> bool:
             return not caller(on).awaited
 
 
-def place_brief(on: psycopg.Connection[Any], asked: Ask) -> Pushed:
-    """Push by the statement that `brief` has made."""
+def place_brief(
+    on: psycopg.Connection[Any], queue: Queue[Any], payload: object, config: Config
+) -> Pushed:
+    """Push one payload of which nothing more is said, with nothing between it and its statement."""
+    envelope = sealed(queue, payload, config, closing(None)).decode()
+    statement = PUSH_BRIEF.within(config.schema)
     try:
-        pushed: Pushed = run(on, asked.statement, asked.parameters)[0]
+        return run(on, statement, {"queue": queue.name, "envelope": envelope})[0]
     except psycopg.Error as error:
         raise translate(error) from error
-    return pushed
 
 
 def place(on: Any, order: Order, schema: str) -> Sequence[Pushed]:
