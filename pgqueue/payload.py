@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from sys import float_info
@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 _LOCATION: Final = re.compile(r" - at (?:`key` in )?`\$[^`]*`$")
 _QUOTES_INPUT: Final = re.compile(r"(Invalid enum value|Invalid value) .*", re.DOTALL)
+_ENCODER: Final = msgspec.json.Encoder()
+# So many values are encoded at once: a few are enough to share what a call costs.
+_BLOCK: Final = 20
 _NUL: Final = b"\\u0000"
 
 # JSON that every storage gives back unchanged, to a depth that few payloads exceed.
@@ -35,6 +38,12 @@ class _Sound(msgspec.Struct, array_like=True):
     """A value that needs no look but for NUL: of a Struct alone msgspec remembers its checks."""
 
     value: _Json4
+
+
+class _Sounds(msgspec.Struct, array_like=True):
+    """Many of them."""
+
+    value: list[_Json4]
 
 
 def plain(value: object, *, where: str) -> Json:
@@ -59,6 +68,18 @@ def encode(value: object, *, max_bytes: int, where: str) -> bytes:
         raise flaw.refusal(where) from None
     check_size(data, max_bytes, where)
     return data
+
+
+def encode_many(values: Sequence[object], *, max_bytes: int, where: str) -> list[bytes]:
+    """Return payloads as JSON text, many in one go; one that is refused is named as by `encode`."""
+    texts: list[bytes] = []
+    for first in range(0, len(values), _BLOCK):
+        block = values[first : first + _BLOCK]
+        lines = _lines(block)
+        if len(lines) != len(block) or max(map(len, lines)) > max_bytes:
+            lines = [encode(one, max_bytes=max_bytes, where=where) for one in block]
+        texts += lines
+    return texts
 
 
 class Codec(Generic[T]):
@@ -94,6 +115,17 @@ def _text(found: Json) -> bytes:
         inspect(found)
         data = msgspec.json.encode(found)
     return data
+
+
+def _lines(values: Sequence[object]) -> list[bytes]:
+    """Encode values that are all sound; return nothing if one may be not."""
+    try:
+        found = msgspec.to_builtins(values)
+        msgspec.convert((found,), _Sounds)
+        data = _ENCODER.encode_lines(found)
+    except Exception:
+        return []
+    return [] if _NUL in data else data.splitlines()
 
 
 def _to_builtins(value: object) -> Any:

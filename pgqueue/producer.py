@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Self, TypeVar
 
@@ -11,7 +11,7 @@ from pgqueue.audience import Including, tell
 from pgqueue.config import Config
 from pgqueue.envelope import Envelope
 from pgqueue.errors import PayloadError, Rejected
-from pgqueue.payload import Codec, encode, plain
+from pgqueue.payload import Codec, encode, encode_many, plain
 from pgqueue.plain import Json
 from pgqueue.queue import Queue, refuse_address
 from pgqueue.sealing import refuse_sealed, wrap
@@ -109,6 +109,15 @@ def sealed(queue: Queue[Any], payload: object, config: Config, end: bytes) -> by
     name = queue.name
     text = encode(checked(queue, payload), max_bytes=config.payload_max_bytes, where=name)
     return wrap(name, text, config, end)
+
+
+def sealed_many(
+    queue: Queue[Any], payloads: Sequence[object], config: Config, end: bytes
+) -> list[bytes]:
+    """Do the same with many, in half of the time."""
+    name, most = queue.name, config.payload_max_bytes
+    texts = encode_many([checked(queue, one) for one in payloads], max_bytes=most, where=name)
+    return [wrap(name, text, config, end) for text in texts]
 
 
 def checked(queue: Queue[Any], payload: object) -> object:

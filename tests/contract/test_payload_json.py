@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from psycopg.rows import TupleRow
 
 from pgqueue.errors import PayloadError
-from pgqueue.payload import Codec, encode, plain
+from pgqueue.payload import Codec, encode, encode_many, plain
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -129,6 +129,31 @@ def test_the_largest_integer_and_the_deepest_tree_are_stored(conn: Connection) -
 def test_text_is_refused_for_what_its_value_is_refused_for(value: Any) -> None:
     """B11: with the same words, though most payloads become text without being walked through."""
     assert refusal(lambda: sealed(value)) == refusal(lambda: plain(value, where="audio"))
+
+
+@given(st.lists(trees(ANY_SCALAR, ANY_TEXT | st.integers()), max_size=50))
+def test_many_are_what_each_of_them_is(values: list[Any]) -> None:
+    """B11: encoded at once or one by one, the texts and the refusal are the same."""
+
+    def each() -> list[bytes]:
+        return [sealed(value) for value in values]
+
+    def together() -> list[bytes]:
+        return encode_many(values, max_bytes=1024 * 1024, where="audio")
+
+    assert refusal(together) == refusal(each)
+    if refusal(each) is None:
+        assert together() == each()
+
+
+@pytest.mark.parametrize(
+    "bad", ["\0", "\ud83d", float("nan"), {1: 2}, {"a": {2: 3}}, "x" * 11], ids=ascii
+)
+def test_one_of_many_that_is_refused_alone_is_refused_among_them(bad: object) -> None:
+    """B11: in the same words."""
+    alone = refusal(lambda: encode(bad, max_bytes=10, where="audio"))
+    among = refusal(lambda: encode_many([*range(50), bad, 1], max_bytes=10, where="audio"))
+    assert alone == among is not None
 
 
 def refusal(act: Callable[[], object]) -> str | None:

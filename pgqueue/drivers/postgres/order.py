@@ -16,7 +16,7 @@ from pgqueue.drivers.postgres.statement import load
 from pgqueue.drivers.postgres.talk import Ask, Copy, Talk
 from pgqueue.errors import ConfigError
 from pgqueue.options import NOTHING, Said, read_options
-from pgqueue.producer import sealed
+from pgqueue.producer import sealed, sealed_many
 from pgqueue.pushed import Pushed
 from pgqueue.queue import Queue
 from pgqueue.sealing import closing
@@ -154,7 +154,9 @@ def ordered(
     end = closing(options.get("carrier"))
     return Order(
         queue=queue.name,
-        envelopes=[sealed(queue, one, config, end) for one in given],
+        envelopes=sealed_many(queue, given, config, end)
+        if many
+        else [sealed(queue, one, config, end) for one in given],
         said=said,
         notify=_notify(queue.name, options),
         unique=unique,
