@@ -97,7 +97,7 @@ class Postgres(Publisher):
         option is refused (`PayloadError`, `ConfigError`, `TypeError`).
         """
         to = lane(queue, self.config)
-        # What most pushes are, and a third cheaper without an order to place.
+        # What most pushes are, and a sixth cheaper without an order to place.
         if not options and isinstance(on, psycopg.Connection):
             return place_brief(on, to, payload, self.config)
         order = ordered(to, [payload], options, self.config)
