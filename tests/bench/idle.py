@@ -14,12 +14,15 @@ from pgqueue import Postgres
 from tests.bench.figure import Figure
 from tests.bench.scene import ROOT, Scene
 
+# It settles, subscribes and sweeps once; then a backend with nothing to do keeps what it has
+# counted to itself for ten seconds.
+_SETTLED = 12.0
 COMMITS = "select xact_commit + xact_rollback from pg_stat_database where datname = %s"
 
 
 def s13(scene: Scene) -> None:
     """Count the transactions of an idle worker; each of its statements is one."""
-    seconds = scene.pick(10, 60)
+    seconds = scene.pick(30, 60)
     values = [_counted(scene, seconds) for _ in range(scene.pick(1, 3))]
     what = f"statements of an idle worker, {seconds} s"
     scene.show(Figure(id="S13", what=what, values=values, unit="a second", most=1.0))
@@ -41,8 +44,7 @@ def _counted(scene: Scene, seconds: float) -> float:
         try:
             assert worker.stdout is not None
             assert worker.stdout.readline() == "ran\n"
-            # It settles, subscribes and sweeps once; its backends tell of it a second later.
-            sleep(5)
+            sleep(_SETTLED)
             before, started = _commits(other, name), monotonic()
             sleep(seconds)
             return (_commits(other, name) - before) / (monotonic() - started)
