@@ -1,5 +1,7 @@
-"""S6: from the call of a push to the start of its handler, in a worker that was idle.
+"""S6: from the commit of a push to the start of its handler, in a worker that was idle.
 
+The clock runs from just before COMMIT is sent, and on both sides it is the machine's. Against it:
+from the sending of a bare NOTIFY to its receipt, in another process too. Neither waits for a disk.
 `python -m tests.bench.pickup DSN worker|listener JOBS` is the side that receives.
 """
 
@@ -9,10 +11,12 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from statistics import quantiles
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -21,67 +25,111 @@ from tests.bench.adapters.driving import Handled
 from tests.bench.figure import Figure, ratios
 from tests.bench.scene import ROOT, Scene
 
+KINDS = ("worker", "listener")
+# Long enough that the receiver sleeps again.
 WARM, PAUSE = 20, 0.02
-Send = Callable[[float], Any]
+
+
+class Waits(NamedTuple):
+    """Milliseconds from the commit and from the call of a push; of a bare NOTIFY these are one."""
+
+    committing: Sequence[float]
+    calling: Sequence[float]
 
 
 def s6(scene: Scene) -> None:
-    """Compare with a bare LISTEN and NOTIFY between two processes."""
-    kinds = ("worker", "listener")
-    found: dict[str, list[list[float]]] = {kind: [] for kind in kinds}
-    for _ in range(scene.rounds):
-        for kind in kinds:
-            found[kind].append(_waits(scene, kind, scene.pick(100, 1_000)))
-    p50 = {kind: [_percentile(one, 50) for one in found[kind]] for kind in kinds}
-    p99 = [_percentile(one, 99) for one in found["worker"]]
-    for kind in kinds:
-        every = [round(ms, 3) for one in found[kind] for ms in one]
+    """Compare with a bare LISTEN and NOTIFY between two processes, one for one."""
+    rounds = [_round(scene, scene.pick(100, 1_000)) for _ in range(scene.rounds)]
+    p50 = {kind: [_percentile(one[kind].committing, 50) for one in rounds] for kind in KINDS}
+    for kind in KINDS:
+        every = [round(ms, 3) for one in rounds for ms in one[kind].committing]
         details = {"variant": kind, "samples": every}
-        what = f"from send to receipt, p50: {kind}"
-        scene.show(Figure(id="S6", what=what, values=p50[kind], unit="ms", details=details))
+        what = "from commit to start" if kind == "worker" else "from a bare NOTIFY to its receipt"
+        scene.show(
+            Figure(id="S6", what=f"{what}, p50", values=p50[kind], unit="ms", details=details)
+        )
     scene.show(ratios("S6", p50["worker"], p50["listener"], "a bare NOTIFY, p50", most=2.0))
-    scene.show(Figure(id="S6", what="push to start, p99", values=p99, unit="ms", most=20.0))
+    p99 = [_percentile(one["worker"].committing, 99) for one in rounds]
+    scene.show(Figure(id="S6", what="commit to start, p99", values=p99, unit="ms", most=20.0))
+    called = [_percentile(one["worker"].calling, 50) for one in rounds]
+    scene.show(Figure(id="S6", what="call of push to start, p50", values=called, unit="ms"))
 
 
-def _percentile(waits: list[float], percent: int) -> float:
-    return quantiles(waits, n=100, method="inclusive")[percent - 1]
+def _round(scene: Scene, jobs: int) -> dict[str, Waits]:
+    """Send to receivers that wait, to each in turn; both do so all the time."""
+    with ExitStack() as opened:
+        receivers = [opened.enter_context(_receiving(scene, kind, jobs + WARM)) for kind in KINDS]
+        sent = []
+        for _ in range(jobs + WARM):
+            for one in receivers:
+                sleep(PAUSE)
+                sent.append(one.send())
+        return {
+            kind: _waits(sent[n :: len(KINDS)], receivers[n].came()) for n, kind in enumerate(KINDS)
+        }
 
 
-def _waits(scene: Scene, kind: str, jobs: int) -> list[float]:
-    """Send to a receiver that waits, one after the other; return milliseconds."""
+class Receiver(NamedTuple):
+    """A process that waits, how something is sent to it, and when that came."""
+
+    send: Callable[[], tuple[float, float]]
+    came: Callable[[], Sequence[float]]
+
+
+@contextmanager
+def _receiving(scene: Scene, kind: str, jobs: int) -> Iterator[Receiver]:
     command = [sys.executable, "-m", __name__]
     with (
         scene.database() as dsn,
         psycopg.connect(dsn, autocommit=True) as conn,
         subprocess.Popen(
-            [*command, dsn, kind, str(jobs + WARM)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        ) as receiver,
+            [*command, dsn, kind, str(jobs)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        ) as process,
     ):
-        assert receiver.stdout is not None
-        assert receiver.stdout.readline() == "ready\n"
-        pg = Postgres(dsn)
-        send: Send = (
-            (lambda sent: pg.push("bench", sent, on=conn))
-            if kind == "worker"
-            else (lambda sent: conn.execute("select pg_notify('bare', %s::text)", [sent]))
-        )
-        for _ in range(jobs + WARM):
-            # Long enough that the receiver sleeps again.
-            sleep(PAUSE)
-            send(monotonic())
-        waits: list[float] = json.loads(receiver.stdout.readline())
-    return [1000 * wait for wait in waits[WARM:]]
+        assert process.stdout is not None
+        said = process.stdout
+        assert said.readline() == "ready\n"
+        send = partial(_push, Postgres(dsn), conn) if kind == "worker" else partial(_notify, conn)
+        yield Receiver(send, lambda: json.loads(said.readline()))
+
+
+def _waits(sent: Sequence[tuple[float, float]], came: Sequence[float]) -> Waits:
+    moments = list(zip(sent, came, strict=True))[WARM:]
+    return Waits(
+        [1000 * (start - committing) for (_, committing), start in moments],
+        [1000 * (start - called) for (called, _), start in moments],
+    )
+
+
+def _percentile(waits: Sequence[float], percent: int) -> float:
+    return quantiles(waits, n=100, method="inclusive")[percent - 1]
+
+
+def _push(pg: Postgres, conn: psycopg.Connection[Any]) -> tuple[float, float]:
+    """Push, and return when that was called, and when the commit was sent."""
+    called = monotonic()
+    conn.execute("begin")
+    pg.push("bench", None, on=conn)
+    committing = monotonic()
+    conn.execute("commit")
+    return called, committing
+
+
+def _notify(conn: psycopg.Connection[Any]) -> tuple[float, float]:
+    called = monotonic()
+    conn.execute("notify bare")
+    return called, called
 
 
 async def worker(dsn: str, jobs: int) -> list[float]:
-    """Run a worker until so many jobs have come; return how long each took to come."""
-    waits: list[float] = []
+    """Run a worker until so many jobs have come; return when."""
+    came: list[float] = []
     handled = Handled(jobs)
     processors = Processors()
 
     @processors.process("bench")
-    async def receive(sent: float) -> None:
-        waits.append(monotonic() - sent)
+    async def receive(payload: None) -> None:
+        came.append(monotonic())
         handled.one()
 
     working = Worker(Postgres(dsn), include=[processors])
@@ -92,20 +140,18 @@ async def worker(dsn: str, jobs: int) -> list[float]:
     await handled.all.wait()
     working.stop()
     await running
-    return waits
+    return came
 
 
 async def listener(dsn: str, jobs: int) -> list[float]:
-    """Listen until so many notifications have come."""
-    waits: list[float] = []
+    """Listen until so many notifications have come; return when."""
+    came: list[float] = []
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as conn:
         await conn.execute("listen bare")
         print("ready", flush=True)
-        async for heard in conn.notifies(stop_after=jobs):
-            waits.append(monotonic() - float(heard.payload))
-            if len(waits) == jobs:
-                break
-    return waits
+        async for _ in conn.notifies(stop_after=jobs):
+            came.append(monotonic())
+    return came
 
 
 if __name__ == "__main__":
