@@ -11,7 +11,7 @@ from datetime import timedelta
 from pgqueue.errors import BackendError, Unavailable
 from pgqueue.seam import Claim, Delivery, Exchanging, JobSource
 from pgqueue.worker.outbox import Outbox, Pending, tell
-from pgqueue.worker.service import first
+from pgqueue.worker.service import Nap, first
 from pgqueue.worker.slots import Slots
 from pgqueue.worker.stamp import Stamp
 from pgqueue.worker.until import Until
@@ -59,12 +59,14 @@ class Fetcher:
         self.reason = "drained"
         self.stamp = Stamp("Fetcher", appetite.poll_interval.total_seconds())
         self._stopping = asyncio.Event()
+        self._nap = Nap()
         self._turn = 0
 
     def stop(self) -> None:
         """Claim no more."""
         self._stopping.set()
         self._slots.wake()
+        self._nap.end()
 
     async def run(self) -> None:
         """Claim while there is room, sleep while there is nothing."""
@@ -109,6 +111,9 @@ class Fetcher:
         self._claimed += len(found)
         for delivery in found:
             self._start(delivery)
+        if found and self._slots.free:
+            # So that they start before the next claim is sent: they may be what woke us.
+            await asyncio.sleep(0)
         if found or leaving or self._stopping.is_set():
             return False
         if unused and self._nothing_left():
@@ -145,12 +150,12 @@ class Fetcher:
         return self._until.empty and not waits
 
     async def _idle(self, *, full: bool) -> None:
-        reasons = [self._source.wait(self._appetite.poll_interval), self._stopping.wait()]
+        nap = self._source.wait(self._appetite.poll_interval)
         # A queue that had no room may have jobs, and nobody would ring for them; nor does anybody
         # when the last attempt ends.
         if full:
-            reasons.append(self._slots.given())
-        await first(*reasons)
+            nap = first(nap, self._slots.given())
+        await self._nap.take(nap)
 
     def _claim(self, rooms: dict[str, int], leaving: int) -> Claim:
         free, left = self._slots.free + leaving, self._until.left(self._claimed)

@@ -78,3 +78,26 @@ async def first(*awaitables: Awaitable[Any], within: float | None = None) -> Non
         await asyncio.gather(*ours, return_exceptions=True)
     for task in done & ours:
         task.result()
+
+
+class Nap:
+    """A wait that may be ended early, without a task beside it: those cost a bell its time."""
+
+    def __init__(self) -> None:
+        self._timeout: asyncio.Timeout | None = None
+
+    def end(self) -> None:
+        """Cancel what is waited for; if nothing is, do nothing."""
+        if self._timeout is not None:
+            self._timeout.reschedule(0)
+
+    async def take(self, awaited: Awaitable[Any]) -> None:
+        """Wait until it is done or ended."""
+        try:
+            async with asyncio.timeout(None) as self._timeout:
+                await awaited
+        except TimeoutError:
+            if self._timeout is None or not self._timeout.expired():
+                raise
+        finally:
+            self._timeout = None
