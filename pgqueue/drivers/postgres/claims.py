@@ -64,7 +64,21 @@ class Claims:
         """Learn of a job, or of a dead letter, that is due in so many seconds."""
         (self._dead.alarm if dead else self._alarm).at_most(seconds)
 
-    async def claim(self, conn: psycopg.AsyncConnection[Any], claim: Claim) -> list[Delivery]:
+    async def claim(
+        self, conn: psycopg.AsyncConnection[Any], claim: Claim, *, rung: bool
+    ) -> list[Delivery]:
+        """Lease from the cursors what a bell rang for; without one, or if that is gone, look."""
+        # It is there already: it need not wait until what has become due is promoted.
+        at_once = rung and not self._recall.due
+        found = await self._in_order(conn, claim, sweeping=False) if at_once else []
+        if not found:
+            found = await self._look(conn, claim, sweeping=at_once or self._sweep.due)
+        self._lanes.advance([one for one in found if one.dead is None])
+        return found
+
+    async def _look(
+        self, conn: psycopg.AsyncConnection[Any], claim: Claim, *, sweeping: bool
+    ) -> list[Delivery]:
         """Promote what is due, then lease from the cursors, or from the lanes' starts if due."""
         if self._alarm.rings:
             await self._promote(conn)
@@ -73,14 +87,12 @@ class Claims:
             found = await run(conn, self._recalling, self._recall.parameters(claim))
             self._recall.looked(found)
         # Instead of a claim, not after it: a busy worker's claims leave no room for one.
-        sweeping = self._sweep.due
         if not found:
             found = await self._in_order(conn, claim, sweeping=sweeping)
         if not found and not sweeping:
             found = await self._in_order(conn, live(claim), sweeping=True)
         if not found:
             await self._dead.look(conn)
-        self._lanes.advance([one for one in found if one.dead is None])
         return found
 
     def plain(self, rooms: Mapping[str, int]) -> bool:

@@ -20,7 +20,8 @@ logger = logging.getLogger("pgqueue.postgres")
 # A push that peeked before the bells were taken, and commits after, rings for nobody: look
 # again at once, then after these pauses; what is still not there is a long transaction's.
 _LOOKS = (0.05, 0.25)
-# Staying awake for a moment turns thousands of wake-ups a second into a few.
+# Staying awake for a moment turns thousands of wake-ups a second into a few. A job that comes alone
+# within it leaves the bells where they are: to change hands twice would cost more than it did.
 _LINGER = 0.01
 # Polling replaces the doorbell while it cannot be heard.
 DEGRADED_POLL: Final = 1.0
@@ -58,7 +59,8 @@ class Doorbell:
         self._ringing = False
         self._hears = False
         self._trouble: str | None = None
-        self._holding = self._asleep = False
+        self._holding = self._asleep = self._waiting = False
+        self._lone: asyncio.TimerHandle | None = None
         self._looks = self._tries = 0
 
     async def open(self) -> None:
@@ -71,6 +73,7 @@ class Doorbell:
     async def close(self) -> None:
         """Listen no more; the bells vanish with the connection."""
         self._listening.cancel()
+        self._stir()
         await self._side.stop()
 
     @property
@@ -78,25 +81,52 @@ class Doorbell:
         """Why the worker only polls, if it does."""
         return self._trouble
 
-    async def wait(self, at_most: float) -> None:
-        """Sleep until a bell rings or it is time to look again, `at_most` seconds."""
+    async def wait(self, at_most: float) -> bool:
+        """Sleep until a bell rings or it is time to look again, `at_most` seconds.
+
+        Returns whether a bell rang: then there is something to claim.
+        """
         hears = self._hears
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._pause(at_most)):
-                await self._rung.wait()
+        self._waiting = True
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._pause(at_most)):
+                    await self._rung.wait()
+        finally:
+            self._waiting = False
         if self._rung.is_set():
             self._rung.clear()
             self._ringing = False
-        elif self._asleep:
+            return True
+        if self._asleep:
             self._looks += 1
         elif hears:
             await self._fall_asleep()
+        return False
 
     def awake(self) -> None:
-        """Let go of the bells: there is work, and pushes need not ring."""
+        """Let go of the bells, for pushes need not ring, unless the job that came comes alone."""
+        if self._lone is not None:
+            self._leave()
+        elif self._holding:
+            self._lone = self._loop.call_later(_LINGER, self._leave_unless_waiting)
+
+    def _leave_unless_waiting(self) -> None:
+        if self._waiting:
+            self._lone = None
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._stir()
         if self._holding:
             self._holding = self._asleep = False
             self._side.begin(self._hearing.listener.leave())
+
+    def _stir(self) -> None:
+        if self._lone is not None:
+            self._lone.cancel()
+            self._lone = None
 
     async def _fall_asleep(self) -> None:
         self._holding = True

@@ -57,6 +57,7 @@ class Source:
         self._claims = Claims(queues, config.schema)
         self._keys = chores.Keys()
         self._tidied = float("-inf")
+        self._rung = False
         self._unsure: set[Lease] = set()
 
     async def __aenter__(self) -> Source:
@@ -82,10 +83,11 @@ class Source:
                 await run(conn, statement, {"topics": topics, "queues": queues})
 
     async def claim(self, claim: Claim) -> Sequence[Delivery]:
-        """Promote what is due, then lease from the cursors, or from the lanes' starts if due."""
+        """Lease from the cursors what a bell rang for; without one, or if that is gone, look."""
+        rung, self._rung = self._rung, False
         with translated():
             async with self._control.connection() as conn:
-                found = await self._claims.claim(conn, claim)
+                found = await self._claims.claim(conn, claim, rung=rung)
         if found:
             self._doorbell.awake()
         return found
@@ -99,11 +101,14 @@ class Source:
         with translated():
             async with self._control.connection() as conn:
                 try:
-                    return await self._claims.exchange(conn, done, claim)
+                    exchanged = await self._claims.exchange(conn, done, claim)
                 except BaseException as error:
                     if unanswered(error):
                         self._unsure.update(done)
                     raise
+        if exchanged.found:
+            self._doorbell.awake()
+        return exchanged
 
     async def settle(self, settlements: Sequence[Settlement]) -> Collection[int]:
         """Write outcomes, one statement a kind; return the ids whose lease still held."""
@@ -171,7 +176,7 @@ class Source:
 
     async def wait(self, at_most: timedelta) -> None:
         """Sleep until a bell rings, a job is due, or it is time to look again."""
-        await self._doorbell.wait(self._claims.within(at_most.total_seconds()))
+        self._rung = await self._doorbell.wait(self._claims.within(at_most.total_seconds()))
         self._claims.check()
 
     @property
