@@ -81,7 +81,8 @@ async def test_what_the_bell_rang_for_starts_before_anything_else_is_asked(
         await asyncio.to_thread(pg.push, "audio", 1, on=conn)
         await soon(started.get())
         assert said[:2] == ["claim", "start"]
-        await eventually(lambda: said[2:4], ["promote", "claim"])
+        asked = ["promote", "claim"]
+        await eventually(lambda: [one for one in said[2:] if one in asked][:2], asked)
 
 
 async def test_a_job_that_comes_alone_leaves_the_worker_asleep(

@@ -20,6 +20,7 @@ from pgqueue.drivers.postgres.session import (
     begin_in_thread,
     begin_ours,
     ended,
+    read_committed,
 )
 
 Async = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
@@ -62,20 +63,25 @@ class Pool:
         self, within: float | None = None
     ) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         """Lend a connection; if what it is used for fails, it or all of them may be thrown away."""
+        async with self.lent(within) as conn:
+            if self._patience is None:
+                async with conn:  # what a handler has begun there is committed, or undone
+                    yield conn
+            else:
+                with Deadline(conn, self._patience):
+                    async with read_committed(conn):
+                        yield conn
+
+    @contextlib.asynccontextmanager
+    async def lent(
+        self, within: float | None = None
+    ) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """Lend one for longer: who has it sees to the time and the isolation of each use."""
         pool = await self._mine()
         try:
             conn = await _living(pool, within)
             try:
-                if self._patience is None:
-                    async with conn:  # what a handler has begun there is committed, or undone
-                        yield conn
-                else:
-                    with Deadline(conn, self._patience):
-                        if conn.isolation_level is None:
-                            yield conn
-                        else:
-                            async with conn.transaction():
-                                yield conn
+                yield conn
             except psycopg.Error as error:
                 if meaning(error) is Meaning.UNFIT:
                     await conn.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import select
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Final
 
 import psycopg
@@ -19,6 +19,7 @@ Async = psycopg.AsyncConnection[Any]
 
 SESSION: Final = load("session", lambda pid, committed: (pid, committed))
 PLAN_ONCE: Final = load("plan_once", tuple)
+_NOTHING: Final = contextlib.nullcontext()
 _READ_COMMITTED: Final = psycopg.IsolationLevel.READ_COMMITTED
 
 
@@ -56,9 +57,14 @@ def begin_ours_in_thread(conn: Blocking) -> None:
         conn.isolation_level = _READ_COMMITTED
 
 
-def read_committed_in_thread(conn: Blocking) -> AbstractContextManager[Any]:
+def read_committed(conn: Async) -> AbstractAsyncContextManager[Any]:
     """Run the block's statements as READ COMMITTED, whatever the role's default is."""
-    return contextlib.nullcontext() if conn.isolation_level is None else conn.transaction()
+    return _NOTHING if conn.isolation_level is None else conn.transaction()
+
+
+def read_committed_in_thread(conn: Blocking) -> AbstractContextManager[Any]:
+    """Do the same on a blocking connection."""
+    return _NOTHING if conn.isolation_level is None else conn.transaction()
 
 
 def pooled(conn: Async | Blocking, pid: int) -> bool:

@@ -19,6 +19,7 @@ from pgqueue.drivers.postgres.doorbell import Doorbell
 from pgqueue.drivers.postgres.effects import Effects
 from pgqueue.drivers.postgres.ending import to_its_end
 from pgqueue.drivers.postgres.failures import translated
+from pgqueue.drivers.postgres.line import Line
 from pgqueue.drivers.postgres.lone import Lone
 from pgqueue.drivers.postgres.pools import Pool
 from pgqueue.drivers.postgres.recall import unanswered
@@ -52,6 +53,7 @@ class Source:
         self._conninfo = connect.conninfo(config, application)
         self._patience = patience(config)
         self._control = Pool(config, application, _CONTROL_CONNECTIONS, patience=self._patience)
+        self._line = Line(self._control, patience=self._patience)
         self._effects = Effects(config, f"pgqueue:job:{worker}")
         self._doorbell = Doorbell(config, queues, application, self._echo)
         self._claims = Claims(queues, config.schema)
@@ -68,6 +70,7 @@ class Source:
             for part in (self._control, self._effects, self._doorbell):
                 await part.open()
                 opened.push_async_callback(part.close)
+            opened.push_async_callback(self._line.close)
             self._opened = opened.pop_all()
         return self
 
@@ -86,7 +89,7 @@ class Source:
         """Lease from the cursors what a bell rang for; without one, or if that is gone, look."""
         rung, self._rung = self._rung, False
         with translated():
-            async with self._control.connection() as conn:
+            async with self._line.connection() as conn:
                 found = await self._claims.claim(conn, claim, rung=rung)
         if found:
             self._doorbell.awake()
@@ -99,7 +102,7 @@ class Source:
     async def exchange(self, done: Sequence[Lease], claim: Claim) -> Exchanged:
         """Complete jobs and lease others from the cursors, in one statement."""
         with translated():
-            async with self._control.connection() as conn:
+            async with self._line.connection() as conn:
                 try:
                     exchanged = await self._claims.exchange(conn, done, claim)
                 except BaseException as error:
