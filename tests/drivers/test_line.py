@@ -27,7 +27,7 @@ async def pool(direct_dsn: str) -> AsyncIterator[Pool]:
 @pytest.fixture
 async def line(pool: Pool) -> AsyncIterator[Line]:
     """A line of that pool."""
-    line = Line(pool)
+    line = Line(pool, patience=30)
     yield line
     await line.close()
 
