@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
+from operator import itemgetter
 from time import perf_counter
 from typing import Any
 
@@ -29,6 +30,7 @@ def drain(conn: psycopg.Connection[Any], batch: int) -> int:
             return done
         for job in jobs:
             cursors[job[PRIORITY]] = max(cursors[job[PRIORITY]], job[POSITION])
+        jobs.sort(key=itemgetter(ID))
         settled = {"ids": [job[ID] for job in jobs], "tokens": [job[TOKEN] for job in jobs]}
         done += len(conn.execute(COMPLETE, settled, prepare=True).fetchall())
 

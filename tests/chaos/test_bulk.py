@@ -36,8 +36,8 @@ class Held:
         self._leases = (self._leases + leases)[-300:]
 
     def some(self, rng: random.Random) -> dict[str, Any]:
-        """Any of them, in any order, each job once; as parameters of a statement."""
-        leases = dict(rng.sample(self._leases, min(len(self._leases), 40)))
+        """Any of them, each job once, in the order of their ids; as parameters of a statement."""
+        leases = dict(sorted(rng.sample(self._leases, min(len(self._leases), 40))))
         length = len(leases)
         return {
             "ids": list(leases),

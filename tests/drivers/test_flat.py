@@ -37,7 +37,7 @@ class Gauge:
             return await run(conn, statement, parameters)
         before = await self._touched(conn)
         rows = await run(conn, statement, parameters)
-        if max(parameters["cursors"]) < 0:
+        if max(map(int, parameters["cursors"][1:-1].split(","))) < 0:
             self.sweeps += 1
         else:
             self.claims.append(await self._touched(conn) - before)

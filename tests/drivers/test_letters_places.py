@@ -97,7 +97,7 @@ class Lives(RuleBasedStateMachine):
         self.token += 1
 
         def bury(conn: Connection) -> list[int]:
-            ids = [one.id for one in claim(conn, {"audio": 2, "slow": 2}, token=self.token)]
+            ids = sorted(one.id for one in claim(conn, {"audio": 2, "slow": 2}, token=self.token))
             told = {"tokens": [self.token] * len(ids), "failures": ['{"error": "x"}'] * len(ids)}
             told |= {"reasons": ["exhausted"] * len(ids), "uncounted": [0] * len(ids)}
             return run(conn, BURY, told | {"ids": ids})

@@ -54,7 +54,7 @@ def test_what_ends_an_attempt_probes_the_primary_key(
         " (select id from pgqueue.jobs where queue = 'audio' order by id limit %s) returning id",
         (BATCH,),
     )
-    ids = [row[0] for row in rows]
+    ids = sorted(row[0] for row in rows)
     parameters: dict[str, Any] = {
         "ids": ids,
         "tokens": [7] * BATCH,

@@ -208,7 +208,7 @@ def test_what_settles_and_extends_probes_the_primary_key(
         " (select id from pgqueue.jobs where queue = 'audio' order by id limit %s) returning id",
         (BATCH,),
     )
-    ids = [row[0] for row in rows]
+    ids = sorted(row[0] for row in rows)
     parameters = {"ids": ids, "tokens": [7] * BATCH, "lease": "60 s"}
     # The keeper's connection plans for the numbers at hand.
     plan, buffers = explained(filled, statement, parameters, kept=statement is COMPLETE)

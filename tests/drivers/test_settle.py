@@ -202,3 +202,33 @@ def test_redrive_gives_a_fresh_budget_and_keeps_the_history(conn: Connection) ->
     assert places(conn) == {5: ["jobs"]}
     row = conn.execute("select attempt, failures -> 0 ->> 'error' from pgqueue.jobs").fetchone()
     assert row == (0, "x")
+
+
+async def test_outcomes_that_come_in_any_order_are_each_written_to_their_own_job(
+    conn: Connection, aconn: Async
+) -> None:
+    """K06: the statements look ids up by bisection, and a worker's attempts end as they like."""
+    ids = insert(conn, "audio", 30)
+    held = {one.id: one.lease for token in ids for one in claim(conn, {"audio": 1}, token=token)}
+    retried = {id: timedelta(hours=1 + n) for n, id in enumerate(ids[::2])}
+    outcomes: dict[int, Outcome] = {
+        id: Retry(retried[id], Failure(f"ValueError: {id}", "")) if id in retried else Done()
+        for id in reversed(ids)
+    }
+    settlements = [Settlement(held[id], outcome) for id, outcome in outcomes.items()]
+    assert await settle(aconn, settlements) == set(ids)
+    waiting = conn.execute(
+        "select id, failures -> 0 ->> 'error' from pgqueue.scheduled_jobs order by run_at"
+    )
+    assert waiting.fetchall() == [(id, f"ValueError: {id}") for id in retried]
+
+
+async def test_leases_are_extended_in_whatever_order_they_are_named(
+    conn: Connection, dsn: str
+) -> None:
+    ids = insert(conn, "audio", 30)
+    leases = [one.lease for token in ids for one in claim(conn, {"audio": 1}, token=token)]
+    async with Postgres(dsn).source(["audio"], "test") as source:
+        with source.extender() as extend:
+            held = extend(leases[::-1], timedelta(hours=1))
+    assert held == dict.fromkeys(ids, True)

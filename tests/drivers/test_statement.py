@@ -68,3 +68,9 @@ def test_a_statement_begins_with_its_promise_and_names_its_columns(name: str) ->
 def test_names_with_a_colon_become_parameters(name: str) -> None:
     text = load(name, tuple).text.decode()
     assert not re.search(r"(?<!:):[a-z]", text)
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_no_row_reads_through_an_array_to_find_its_element(name: str) -> None:
+    """With array_position the time of a batch grows with its square."""
+    assert b"array_position" not in load(name, tuple).text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import timedelta
+from operator import attrgetter
 from typing import Any, assert_never
 
 import psycopg
@@ -41,7 +42,7 @@ async def settle(
     """
     written = set() if written is None else written
     kinds: dict[Statement[int], list[Settlement]] = {}
-    for settlement in settlements:
+    for settlement in sorted(settlements, key=attrgetter("lease")):
         dead, outcome = settlement.lease.dead, settlement.outcome
         statement = _of_letter(outcome) if dead else _of_job(outcome)
         kinds.setdefault(statement, []).append(settlement)
@@ -51,10 +52,11 @@ async def settle(
 
 
 def leased(leases: Sequence[Lease]) -> dict[str, Any]:
-    """Return the parameters that fence a statement."""
+    """Return the parameters that fence a statement: the ids ascend, for it bisects them."""
+    ordered = sorted(leases)
     return {
-        "ids": ints(lease.job for lease in leases),
-        "tokens": ints(lease.token for lease in leases),
+        "ids": ints(lease.job for lease in ordered),
+        "tokens": ints(lease.token for lease in ordered),
     }
 
 

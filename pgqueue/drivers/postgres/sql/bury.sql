@@ -2,14 +2,14 @@
 with buried as (
   delete from pgqueue.jobs
   where id = any (:ids::bigint[])
-    and lease = (:tokens::bigint[])[array_position(:ids::bigint[], id)]
+    and lease = (:tokens::bigint[])[width_bucket(id, :ids::bigint[])]
   returning id, queue, name, priority, attempt, max_attempts, backoff, timeout, envelope, failures, pushed_at, expires_at, redrives, worker
 ),
 dead as (
   insert into pgqueue.dead_jobs (id, queue, name, priority, reason, attempt, max_attempts, backoff, timeout, envelope, failures, pushed_at, expires_at, redrives)
-  select id, queue, name, priority, (:reasons::text[])[array_position(:ids::bigint[], id)],
-    attempt - (:uncounted::integer[])[array_position(:ids::bigint[], id)], max_attempts, backoff, timeout, envelope,
-    coalesce(pgqueue.append_failure(failures, (:failures::jsonb[])[array_position(:ids::bigint[], id)] || jsonb_build_object('attempt', attempt, 'at', now(), 'worker', worker)), '[]'),
+  select id, queue, name, priority, (:reasons::text[])[width_bucket(id, :ids::bigint[])],
+    attempt - (:uncounted::integer[])[width_bucket(id, :ids::bigint[])], max_attempts, backoff, timeout, envelope,
+    coalesce(pgqueue.append_failure(failures, (:failures::jsonb[])[width_bucket(id, :ids::bigint[])] || jsonb_build_object('attempt', attempt, 'at', now(), 'worker', worker)), '[]'),
     pushed_at, expires_at, redrives
   from buried
   returning id, queue

@@ -7,7 +7,7 @@ with prolonged as (
     select ctid
     from pgqueue.dead_jobs
     where id = any (:ids::bigint[])
-      and lease = (:tokens::bigint[])[array_position(:ids::bigint[], id)]
+      and lease = (:tokens::bigint[])[width_bucket(id, :ids::bigint[])]
     for no key update skip locked
   ))
   returning id
@@ -18,6 +18,6 @@ select id, false
 from pgqueue.dead_jobs
 where id = any (array(
     select wanted from unnest(:ids::bigint[]) asked (wanted)
-    where wanted <> all (array(select id from prolonged))
+    where wanted not in (select id from prolonged)
   ))
-  and lease = (:tokens::bigint[])[array_position(:ids::bigint[], id)]
+  and lease = (:tokens::bigint[])[width_bucket(id, :ids::bigint[])]

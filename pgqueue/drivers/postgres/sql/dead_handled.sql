@@ -2,5 +2,5 @@
 update pgqueue.dead_jobs
 set handled_at = now(), lease = null
 where id = any (:ids::bigint[])
-  and lease = (:tokens::bigint[])[array_position(:ids::bigint[], id)]
+  and lease = (:tokens::bigint[])[width_bucket(id, :ids::bigint[])]
 returning id

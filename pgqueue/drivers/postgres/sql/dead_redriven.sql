@@ -2,10 +2,10 @@
 with gone as (
   delete from pgqueue.dead_jobs
   where id = any (:ids::bigint[])
-    and lease = (:tokens::bigint[])[array_position(:ids::bigint[], id)]
+    and lease = (:tokens::bigint[])[width_bucket(id, :ids::bigint[])]
   returning id, name, priority, max_attempts, backoff, timeout, envelope, nullif(failures::jsonb, '[]') as failures, pushed_at, least(redrives + 1, 32767) as redrives,
-    coalesce((:targets::text[])[array_position(:ids::bigint[], id)], queue) as queue,
-    (:delays::interval[])[array_position(:ids::bigint[], id)] as delay
+    coalesce((:targets::text[])[width_bucket(id, :ids::bigint[])], queue) as queue,
+    (:delays::interval[])[width_bucket(id, :ids::bigint[])] as delay
 ),
 live as (
   insert into pgqueue.jobs (id, queue, name, priority, max_attempts, backoff, timeout, envelope, failures, pushed_at, redrives)

@@ -4,7 +4,7 @@
 with done as (
   delete from pgqueue.jobs
   where id = any (:ids::bigint[])
-    and lease = (:tokens::bigint[])[array_position(:ids::bigint[], id)]
+    and lease = (:tokens::bigint[])[width_bucket(id, :ids::bigint[])]
   returning id
 ),
 claimed as (
