@@ -18,6 +18,7 @@ from pgqueue.devserver import DevServer
 from tests.bench import (
     backlog,
     cost,
+    crowds,
     drain,
     flat,
     idle,
@@ -32,6 +33,13 @@ from tests.bench.figure import Missing
 from tests.bench.scene import Broken, Scene
 from tests.bench.table import Table, setting
 
+
+def s8(scene: Scene) -> None:
+    """What waits elsewhere, and what is crowded itself."""
+    backlog.s8(scene)
+    crowds.s8(scene)
+
+
 FIGURES: Mapping[str, Callable[[Scene], None]] = {
     "S1": drain.s1,
     "S2": drain.s2,
@@ -40,7 +48,7 @@ FIGURES: Mapping[str, Callable[[Scene], None]] = {
     "S5": push.s5,
     "S6": pickup.s6,
     "S7": flat.s7,
-    "S8": backlog.s8,
+    "S8": s8,
     "S9": processes.s9,
     "S10": cost.s10,
     "S11": memory.s11,

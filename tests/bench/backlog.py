@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import psycopg
 
-from pgqueue.drivers.postgres.statement import load
+from tests.bench.explained import CLAIM, claiming, spent
 from tests.bench.figure import Figure
 from tests.bench.scene import Scene
 
 BATCH = 100
-CLAIM = load("claim", tuple).text
 WAITING = """
 insert into pgqueue.jobs (queue, envelope)
 select 'bench', '{"v": 1, "payload": null}' from generate_series(1, %s)
@@ -53,22 +49,6 @@ def _pages(scene: Scene, statement: str, rows: int) -> int:
         if statement is not WAITING:
             conn.execute(WAITING, [1_000])
         conn.execute("vacuum analyze")
-        _claimed(conn)
-        return _claimed(conn)
-
-
-def _claimed(conn: psycopg.Connection[Any]) -> int:
-    parameters = {
-        "queues": ["bench"],
-        "rooms": [BATCH],
-        "cursors": [-1] * 10,
-        "limit": BATCH,
-        "token": 1,
-        "lease": "1 minute",
-        "worker": "backlog",
-    }
-    explain = b"explain (analyze, buffers, format json) " + CLAIM
-    [plan] = conn.execute(explain, parameters).fetchone() or [None]
-    [top] = plan if isinstance(plan, list) else json.loads(plan)
-    found = top["Plan"]
-    return int(found["Shared Hit Blocks"]) + int(found["Shared Read Blocks"])
+        wanted = claiming({"bench": BATCH}, BATCH)
+        spent(conn, CLAIM, wanted)
+        return spent(conn, CLAIM, wanted).pages
