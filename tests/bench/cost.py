@@ -56,10 +56,10 @@ def _cost(scene: Scene, jobs: int, drain: Callable[[str, int], None]) -> Cost:
     with scene.database() as dsn, psycopg.connect(dsn, autocommit=True) as conn:
         # Full-page images of the first touch are the checkpoint's price, not the job's.
         conn.execute("checkpoint")
-        wal, cpu = _number(conn, WAL), _cpu(conn)
+        wal, cpu = _number(conn, WAL), server_cpu(conn)
         Postgres(dsn).push_many("bench", [PAYLOAD] * jobs, on=conn)
         drain(dsn, jobs)
-        spent = _cpu(conn) - cpu
+        spent = server_cpu(conn) - cpu
         return Cost((_number(conn, WAL) - wal) / jobs, 1e6 * spent / jobs)
 
 
@@ -68,7 +68,7 @@ def _number(conn: psycopg.Connection[Any], query: str) -> int:
     return int(number)
 
 
-def _cpu(conn: psycopg.Connection[Any]) -> float:
+def server_cpu(conn: psycopg.Connection[Any]) -> float:
     """Return the seconds that the postmaster, its children and those that ended have used."""
     backend = conn.info.backend_pid
     postmaster = int(_stat(backend)[1])
