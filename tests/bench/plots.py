@@ -50,16 +50,20 @@ def peers(lines: Sequence[Line], axes: Any) -> bool:
 
 
 def held(lines: Sequence[Line], axes: Any) -> bool:
-    """Draw how long claims take while another session keeps its snapshot."""
-    found = newest(lines, "S7", key="series")
-    for one in found:
-        at, ms = zip(*one["series"], strict=True)
-        axes.plot(at, ms, color=OURS, label=f"{one['rate']:,} jobs/s, PostgreSQL {one['postgres']}")
-        axes.set_ylim(0, 2.5 * max(ms))
-        axes.legend(frameon=False)
+    """Draw how long both kinds of claims take while another session keeps its snapshot."""
+    found, looks = newest(lines, "S7", key="series"), newest(lines, "S7", key="looks")
+    for one in found[-1:]:
+        label = f"from the cursor, {one['rate']:,} jobs/s, PostgreSQL {one['postgres']}"
+        axes.plot(*zip(*one["series"], strict=True), color=OURS, label=label)
+    for one in looks[-1:]:
+        label = "from the start, a twentieth of the time"
+        axes.plot(*zip(*one["looks"], strict=True), ".", color=THEIRS, label=label)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda ms, _: f"{ms:g}")
+    axes.legend(frameon=False)
     axes.set_title("Claim of 100 jobs while another session holds xmin")
     axes.set_xlabel("seconds since the snapshot was taken")
-    axes.set_ylabel("ms (median of each interval)")
+    axes.set_ylabel("ms (line: median of each interval)")
     return bool(found)
 
 
