@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from time import process_time
 
 import psycopg
+from pgqueue.drivers.postgres.arrays import ints
 
 from pgqueue import Postgres, Processors, Worker
-from pgqueue.drivers.postgres.statement import integers
 from pgqueue.worker.until import Until
 from tests.bench.explained import CLAIM, EXTEND, Connection, answered, claiming, spent, undone
 from tests.bench.figure import Figure, ratios
@@ -62,7 +62,7 @@ def _in_flight(scene: Scene) -> None:
 def _extended(conn: Connection, rounds: int, number: int) -> list[float]:
     """Return the server's microseconds a lease."""
     ids = [id for (id,) in conn.execute(EVERY, [number])]
-    leases = {"ids": integers(ids), "tokens": integers([1] * number), "lease": "1 minute"}
+    leases = {"ids": ints(ids), "tokens": ints([1] * number), "lease": "1 minute"}
     return [1000 * spent(conn, EXTEND, leases).ms / number for _ in range(rounds)]
 
 

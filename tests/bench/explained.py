@@ -9,8 +9,9 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import psycopg
+from pgqueue.drivers.postgres.arrays import ints
 
-from pgqueue.drivers.postgres.statement import integers, load
+from pgqueue.drivers.postgres.statement import load
 
 CLAIM = load("claim", tuple).text
 EXTEND = load("extend", tuple).text
@@ -30,8 +31,8 @@ def claiming(rooms: Mapping[str, int], limit: int, cursor: int = -1) -> dict[str
     """Return the parameters of a claim that has read each lane up to the cursor."""
     return {
         "queues": list(rooms),
-        "rooms": integers(rooms.values()),
-        "cursors": integers([cursor] * PRIORITIES * len(rooms)),
+        "rooms": ints(rooms.values()),
+        "cursors": ints([cursor] * PRIORITIES * len(rooms)),
         "limit": limit,
         "token": 1,
         "lease": "1 minute",

@@ -16,9 +16,9 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 import psycopg
+from pgqueue.drivers.postgres.arrays import ints
 
 from pgqueue import Postgres
-from pgqueue.drivers.postgres.statement import integers
 from tests.bench.figure import Figure
 from tests.bench.held import BATCH, QUEUE, RATE, batches, held, series, show_left, show_waits
 from tests.bench.raw import CLAIM, COMPLETE, ID, POSITION, TOKEN
@@ -86,7 +86,7 @@ def _claimed(dsn: str, conn: Connection, seconds: float) -> Found:
         cursor = max((job[POSITION] for job in jobs), default=cursor)
         jobs.sort(key=itemgetter(ID))
         ids, tokens = ([job[column] for job in jobs] for column in (ID, TOKEN))
-        settled = {"ids": integers(ids), "tokens": integers(tokens)}
+        settled = {"ids": ints(ids), "tokens": ints(tokens)}
         conn.execute(COMPLETE, settled, prepare=True)
     assert not due_at, f"{len(due_at)} jobs were never claimed"
     return found
@@ -96,7 +96,7 @@ def _claim(conn: Connection, cursor: int) -> list[Any]:
     parameters = {
         "queues": [QUEUE],
         "rooms": [BATCH],
-        "cursors": integers([cursor] * 10),
+        "cursors": ints([cursor] * 10),
         "limit": BATCH,
         "token": secrets.randbits(62),
         "lease": timedelta(minutes=1),
