@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import Iterator
@@ -13,9 +12,10 @@ from contextlib import contextmanager
 from time import process_time
 
 import psycopg
-from pgqueue.drivers.postgres.arrays import ints
+import uvloop
 
 from pgqueue import Postgres, Processors, Worker
+from pgqueue.drivers.postgres.arrays import ints
 from pgqueue.worker.until import Until
 from tests.bench.explained import CLAIM, EXTEND, Connection, answered, claiming, spent, undone
 from tests.bench.figure import Figure, ratios
@@ -156,4 +156,4 @@ async def drain(dsn: str, queues: int) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(drain(sys.argv[1], int(sys.argv[2])))))
+    print(json.dumps(uvloop.run(drain(sys.argv[1], int(sys.argv[2])))))

@@ -9,8 +9,8 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import psycopg
-from pgqueue.drivers.postgres.arrays import ints
 
+from pgqueue.drivers.postgres.arrays import ints
 from pgqueue.drivers.postgres.statement import load
 
 CLAIM = load("claim", tuple).text

@@ -16,9 +16,9 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 import psycopg
-from pgqueue.drivers.postgres.arrays import ints
 
 from pgqueue import Postgres
+from pgqueue.drivers.postgres.arrays import ints
 from tests.bench.figure import Figure
 from tests.bench.held import BATCH, QUEUE, RATE, batches, held, series, show_left, show_waits
 from tests.bench.raw import CLAIM, COMPLETE, ID, POSITION, TOKEN

@@ -45,7 +45,8 @@ def exchange(conn: psycopg.Connection[Any], batch: int) -> int:
         statement = EXCHANGE if jobs else CLAIM
         rows = conn.execute(statement, claim | settled, prepare=True).fetchall()
         done += len(jobs) - sum(row[TOKEN] is None for row in rows)
-        jobs = [row for row in rows if row[TOKEN] is not None]
+        claimed = (row for row in rows if row[TOKEN] is not None)
+        jobs = sorted(claimed, key=itemgetter(ID))
         if not jobs:
             return done
         for job in jobs:
