@@ -32,6 +32,7 @@ SHARED_IN_WORKER = (
     "children",
     "dispatcher",
     "executors",
+    "outbox",
     "forks",
     "journal",
     "loan",

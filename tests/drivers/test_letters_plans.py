@@ -91,7 +91,7 @@ def test_only_what_is_asked_for_is_read(
     """D14, C26: by an index, never all rows; the buffers are bounded by the page or the batch."""
     # A change that was rolled back leaves pages that an index alone does not answer for.
     full.execute("vacuum analyze pgqueue.dead_jobs")
-    plan, buffers = explained(full, statement, parameters, kept=False)
+    plan, buffers = explained(full, statement, parameters, workers=False)
     reads_no_table(plan)
     assert buffers <= most
 
@@ -102,7 +102,7 @@ def test_the_guard_sees_a_listing_that_sorts_them_all(full: Connection) -> None:
         int,
     )
     plan, buffers = explained(
-        full, Statement(naive.text.replace(b"queue = 'q3'", b"true"), int), {}, kept=False
+        full, Statement(naive.text.replace(b"queue = 'q3'", b"true"), int), {}, workers=False
     )
     with pytest.raises(AssertionError):
         reads_no_table(plan)
@@ -112,7 +112,7 @@ def test_the_guard_sees_a_listing_that_sorts_them_all(full: Connection) -> None:
 def test_counting_by_queue_and_reason_reads_an_index_alone(full: Connection) -> None:
     """D28: so that metrics may ask for it now and then."""
     full.execute("vacuum analyze pgqueue.dead_jobs")
-    plan, buffers = explained(full, stats.DEAD, {}, kept=False)
+    plan, buffers = explained(full, stats.DEAD, {}, workers=False)
     assert any(node.get("Index Name") == "dead_jobs_reason" for node in nodes(plan))
     assert buffers <= 3000
 

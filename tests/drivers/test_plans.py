@@ -80,7 +80,7 @@ def explained(
     statement: Statement[Any],
     parameters: dict[str, Any],
     *,
-    kept: bool = True,
+    workers: bool = True,
 ) -> tuple[Plan, int]:
     """Run a statement for its plan alone; return it, and the buffers that it touched.
 
@@ -89,8 +89,8 @@ def explained(
     """
     with conn.transaction(force_rollback=True):
         row = conn.execute(EXPLAIN + statement.text, parameters).fetchone()
-    plan, buffers = _top(row)
-    if not kept:
+    plan, buffers = top(row)
+    if not (workers and statement.kept):
         return plan, buffers
     general, touched = _kept(conn, statement, parameters)
     assert kinds(general) & WHOLE <= kinds(plan) & WHOLE
@@ -111,12 +111,12 @@ def _kept(
         cursor.execute(
             EXPLAIN + b"execute probe" + values, [parameters[name.decode()] for name in names]
         )
-        found = _top(cursor.fetchone())
+        found = top(cursor.fetchone())
     conn.execute("deallocate probe")
     return found
 
 
-def _top(row: Any) -> tuple[Plan, int]:
+def top(row: Any) -> tuple[Plan, int]:
     assert row is not None
     plan = row[0] if isinstance(row[0], list) else json.loads(row[0])
     top: Plan = plan[0]["Plan"]
@@ -210,8 +210,7 @@ def test_what_settles_and_extends_probes_the_primary_key(
     )
     ids = sorted(row[0] for row in rows)
     parameters = {"ids": ids, "tokens": [7] * BATCH, "lease": "60 s"}
-    # The keeper's connection plans for the numbers at hand.
-    plan, buffers = explained(filled, statement, parameters, kept=statement is COMPLETE)
+    plan, buffers = explained(filled, statement, parameters)
     never_reads_everything(plan)
     assert any(node.get("Index Name") == "jobs_pkey" for node in nodes(plan))
     assert plan["Actual Rows"] == BATCH
@@ -230,7 +229,7 @@ def test_the_guard_sees_a_claim_that_sorts_the_backlog(filled: Connection) -> No
         tuple,
     )
     parameters = {"queues": ["audio", "video"], "token": 7, "limit": BATCH}
-    plan, _ = explained(filled, naive, parameters, kept=False)
+    plan, _ = explained(filled, naive, parameters, workers=False)
     with pytest.raises(AssertionError):
         never_reads_everything(plan)
 

@@ -10,11 +10,11 @@ from pgqueue.config import Config
 from pgqueue.drivers.postgres.statement import load, run
 from pgqueue.seam import Swept
 
-EXPIRE = load("expire", lambda *columns: Swept(*columns[:-1]))
+EXPIRE = load("expire", lambda *columns: Swept(*columns[:-1]), kept=False)
 
-PRUNE_OLD = load("prune_old", int)
-PRUNE_EXCESS = load("prune_excess", int)
-FORGET_KEYS = load("forget_keys", lambda looked, gone, last: (looked, gone, last))
+PRUNE_OLD = load("prune_old", int, kept=False)
+PRUNE_EXCESS = load("prune_excess", int, kept=False)
+FORGET_KEYS = load("forget_keys", lambda looked, gone, last: (looked, gone, last), kept=False)
 
 _BATCH = 500
 # What is beyond them is left to the next time: expired jobs should not wait for it.

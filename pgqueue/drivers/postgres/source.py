@@ -29,9 +29,9 @@ from pgqueue.outcome import Release, Retry
 from pgqueue.scope import Scope
 from pgqueue.seam import Claim, Delivery, Exchanged, Extend, Lease, Settlement, Swept
 
-TAKEN = load("taken", int)
-EXTEND = load("extend", lambda job, prolonged: (job, prolonged))
-DEAD_EXTEND = load("dead_extend", lambda job, prolonged: (job, prolonged))
+TAKEN = load("taken", int, kept=False)
+EXTEND = load("extend", lambda job, prolonged: (job, prolonged), kept=False)
+DEAD_EXTEND = load("dead_extend", lambda job, prolonged: (job, prolonged), kept=False)
 SUBSCRIBE = load("subscribe", bool)
 ECHO = load("echo", tuple)
 

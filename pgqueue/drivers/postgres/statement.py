@@ -23,10 +23,14 @@ _TOKEN = re.compile(rf"'(?:[^']|'')*'|(?<![\w.$\"]){SCHEMA}(?![\w$])")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement(Generic[Row]):
-    """SQL with named parameters, and what makes a row of its columns, in their order."""
+    """SQL with named parameters, and what makes a row of its columns, in their order.
+
+    If its plan is not `kept`, it is never prepared: the tables may have grown since the last time.
+    """
 
     text: bytes
     row: Callable[..., Row]
+    kept: bool = True
     factory: BaseRowFactory[Row] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -39,7 +43,8 @@ class Statement(Generic[Row]):
 
 @cache
 def _within(statement: Statement[Any], schema: str) -> Statement[Any]:
-    return Statement(renamed(statement.text.decode(), schema).encode(), statement.row)
+    text = renamed(statement.text.decode(), schema)
+    return Statement(text.encode(), statement.row, statement.kept)
 
 
 def renamed(sql: str, schema: str) -> str:
@@ -47,8 +52,8 @@ def renamed(sql: str, schema: str) -> str:
     return _TOKEN.sub(lambda token: f'"{schema}"' if token[0] == SCHEMA else token[0], sql)
 
 
-def load(name: str, row: Callable[..., Row]) -> Statement[Row]:
-    """Read `sql/<name>.sql`.
+def load(name: str, row: Callable[..., Row], *, kept: bool = True) -> Statement[Row]:
+    """Read `sql/<name>.sql`; not `kept` is the plan of one that is rare, or has time.
 
     Parameters are written `:name` there, so that the file runs unedited in psql after `\\set`.
     """
@@ -56,7 +61,7 @@ def load(name: str, row: Callable[..., Row]) -> Statement[Row]:
     text = (folder / f"{name}.sql").read_text(encoding="utf-8")
     text = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
     text = _PARAMETER.sub(r"%(\1)s", text.replace("%", "%%"))
-    return Statement(text.encode(), row)
+    return Statement(text.encode(), row, kept)
 
 
 @overload
@@ -79,7 +84,8 @@ def run(
     if isinstance(conn, psycopg.AsyncConnection):
         return _run_async(conn, statement, parameters)
     cursor = conn.cursor(row_factory=statement.factory)
-    return cursor.execute(statement.text, parameters).fetchall()
+    prepare = None if statement.kept else False
+    return cursor.execute(statement.text, parameters, prepare=prepare).fetchall()
 
 
 async def _run_async(
@@ -87,5 +93,5 @@ async def _run_async(
 ) -> list[Row]:
     # Not entered: a client's cursor has nothing to close, and each await costs a worker's lone job.
     cursor = conn.cursor(row_factory=statement.factory)
-    await cursor.execute(statement.text, parameters)
+    await cursor.execute(statement.text, parameters, prepare=None if statement.kept else False)
     return await cursor.fetchall()
