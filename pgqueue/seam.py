@@ -93,13 +93,18 @@ class Lease(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a worker asks for: per queue, in the order of preference, how many it has room for."""
+    """What a worker asks for: per queue, in the order of preference, how many it has room for.
+
+    `thorough`: nothing found has to mean that nothing is there. A worker that comes again anyway
+    leaves to the storage how often it looks where little is to be expected.
+    """
 
     rooms: Mapping[str, int]
     limit: int
     token: int
     lease: timedelta
     worker: str
+    thorough: bool = True
 
 
 class Delivery(NamedTuple):

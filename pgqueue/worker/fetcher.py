@@ -165,6 +165,7 @@ class Fetcher:
             token=secrets.randbits(63),
             lease=self._appetite.lease,
             worker=self._appetite.worker,
+            thorough=self._until.empty,
         )
 
     def _order(self) -> Sequence[str]:

@@ -59,7 +59,7 @@ Loop = Callable[[psycopg.Connection[Any], int], int]
 def rate(scene: Scene, loop: Loop, jobs: int, batch: int) -> float:
     """Return how many jobs a second one blocking connection claims and completes."""
     with scene.database() as dsn, psycopg.connect(dsn, autocommit=True) as conn:
-        conn.execute(load("plan_once", tuple).text)
+        conn.execute(load("plan_once", lambda *_: None).text)
         Postgres(dsn).push_many("bench", [PAYLOAD] * jobs, on=conn)
         started = perf_counter()
         done = loop(conn, batch)

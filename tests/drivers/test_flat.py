@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from statistics import median
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from pgqueue import Postgres
 from pgqueue.drivers.postgres import claims as sources
+from pgqueue.drivers.postgres import lanes
 from pgqueue.drivers.postgres.statement import run
 from pgqueue.outcome import Done
 from pgqueue.seam import Claim, JobSource, Lease, Settlement
@@ -91,6 +93,36 @@ async def drain_decile(source: JobSource, conn: Connection) -> None:
             assert len(found) == BATCH
             done = [Settlement(Lease(one.id, 7), Done()) for one in found]
             assert len(await source.settle(done)) == BATCH
+
+
+async def test_an_empty_claim_reads_no_lane_from_its_start_while_that_takes_long(
+    direct_dsn: str, conn: Connection, gauge: Gauge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """M63: a worker that keeps up finds nothing all the time, and rows that cannot go are read by
+    every sweep. One is made when it is due, or when nothing found has to mean nothing there."""
+    gauge.on = True
+    often = Claim(
+        rooms={"audio": 1},
+        limit=1,
+        token=7,
+        lease=timedelta(minutes=5),
+        worker="test",
+        thorough=False,
+    )
+    async with Postgres(direct_dsn).source(["audio"], "test") as source:
+        monkeypatch.setattr(lanes, "_CHEAP", 0.0)
+        insert(conn, "audio")
+        assert len(await source.claim(often)) == 1
+        monkeypatch.setattr(lanes.Sweep, "due", property(lambda _: False))
+        gauge.sweeps, gauge.claims = 0, []
+        for _ in range(5):
+            assert await source.claim(often) == []
+        assert (len(gauge.claims), gauge.sweeps) == (5, 0)
+        await source.claim(replace(often, thorough=True))
+        assert gauge.sweeps == 1
+        monkeypatch.setattr(lanes.Sweep, "due", property(lambda _: True))
+        await source.claim(often)
+        assert gauge.sweeps == 2
 
 
 @pytest.mark.timeout(300)

@@ -54,7 +54,7 @@ class Claims:
     def within(self, seconds: float) -> float:
         """Return how long to sleep: until the next thing is due, `seconds` at most."""
         seconds = self._dead.alarm.within(self._alarm.within(seconds))
-        return self._recall.within(seconds)
+        return self._sweep.within(self._recall.within(seconds))
 
     def check(self) -> None:
         """Ask at the next claim what is due: something may have been scheduled meanwhile."""
@@ -72,13 +72,11 @@ class Claims:
         at_once = rung and not self._recall.due
         found = await self._in_order(conn, claim, sweeping=False) if at_once else []
         if not found:
-            found = await self._look(conn, claim, sweeping=at_once or self._sweep.due)
+            found = await self._look(conn, claim)
         self._lanes.advance([one for one in found if one.dead is None])
         return found
 
-    async def _look(
-        self, conn: psycopg.AsyncConnection[Any], claim: Claim, *, sweeping: bool
-    ) -> list[Delivery]:
+    async def _look(self, conn: psycopg.AsyncConnection[Any], claim: Claim) -> list[Delivery]:
         """Promote what is due, then lease from the cursors, or from the lanes' starts if due."""
         if self._alarm.rings:
             await self._promote(conn)
@@ -87,9 +85,10 @@ class Claims:
             found = await run(conn, self._recalling, self._recall.parameters(claim))
             self._recall.looked(found)
         # Instead of a claim, not after it: a busy worker's claims leave no room for one.
+        sweeping = self._sweep.due
         if not found:
             found = await self._in_order(conn, claim, sweeping=sweeping)
-        if not found and not sweeping:
+        if not found and not sweeping and (self._sweep.cheap or claim.thorough):
             found = await self._in_order(conn, live(claim), sweeping=True)
         if not found:
             await self._dead.look(conn)

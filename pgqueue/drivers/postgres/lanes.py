@@ -30,6 +30,10 @@ class Lanes:
         return self._cursors.setdefault(queue, [-1] * PRIORITIES)
 
 
+# So short a sweep is worth its time whenever a worker finds nothing else.
+_CHEAP = 0.005
+
+
 class Sweep:
     """Decides when to claim without cursors, for stragglers and lapsed leases.
 
@@ -38,7 +42,16 @@ class Sweep:
     """
 
     def __init__(self) -> None:
-        self._due = 0.0
+        self._cost = self._due = 0.0
+
+    @property
+    def cheap(self) -> bool:
+        """Whether it need not be due: nothing in the table holds it up."""
+        return self._cost < _CHEAP
+
+    def within(self, seconds: float) -> float:
+        """Return how long to sleep: until one is due that was not made when nothing was found."""
+        return seconds if self.cheap else min(seconds, max(0.0, self._due - monotonic()))
 
     @property
     def due(self) -> bool:
@@ -47,4 +60,5 @@ class Sweep:
 
     def took(self, seconds: float) -> None:
         """Learn what the last sweep cost."""
+        self._cost = seconds
         self._due = monotonic() + min(20 * seconds, 30.0)

@@ -18,7 +18,7 @@ Blocking = psycopg.Connection[Any]
 Async = psycopg.AsyncConnection[Any]
 
 SESSION: Final = load("session", lambda pid, committed: (pid, committed))
-PLAN_ONCE: Final = load("plan_once", tuple)
+PLAN_ONCE: Final = load("plan_once", lambda *_: None)
 _NOTHING: Final = contextlib.nullcontext()
 _READ_COMMITTED: Final = psycopg.IsolationLevel.READ_COMMITTED
 
