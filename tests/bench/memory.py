@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
 from pathlib import Path
 
 import psycopg
+import uvloop
 
 from pgqueue import Postgres, Processors, Worker
 from pgqueue.worker.until import Until
@@ -62,4 +62,4 @@ def resident() -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(work(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))))
+    print(json.dumps(uvloop.run(work(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))))

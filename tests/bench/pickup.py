@@ -19,6 +19,7 @@ from time import monotonic, sleep
 from typing import Any, NamedTuple
 
 import psycopg
+import uvloop
 
 from pgqueue import Postgres, Processors, Worker
 from tests.bench.adapters.driving import Handled
@@ -156,4 +157,4 @@ async def listener(dsn: str, jobs: int) -> list[float]:
 
 if __name__ == "__main__":
     receive = {"worker": worker, "listener": listener}[sys.argv[2]]
-    print(json.dumps(asyncio.run(receive(sys.argv[1], int(sys.argv[3])))), flush=True)
+    print(json.dumps(uvloop.run(receive(sys.argv[1], int(sys.argv[3])))), flush=True)

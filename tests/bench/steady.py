@@ -13,6 +13,7 @@ from statistics import quantiles
 from time import monotonic
 
 import psycopg
+import uvloop
 
 from pgqueue import Postgres, Processors, Worker
 from pgqueue.worker.until import Until
@@ -76,4 +77,4 @@ async def work(dsn: str, seconds: float, rate: int) -> dict[str, float]:
 
 if __name__ == "__main__":
     asked = (sys.argv[1], float(sys.argv[2]), int(sys.argv[3]))
-    print(json.dumps(asyncio.run(work(*asked))))
+    print(json.dumps(uvloop.run(work(*asked))))
