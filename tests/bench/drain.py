@@ -36,7 +36,7 @@ def peers(scene: Scene) -> tuple[Peer, ...]:
 
 def s1(scene: Scene) -> None:
     """Concurrency 100, against the peers and against the raw loop."""
-    jobs = scene.pick(10_000, 50_000)
+    jobs = scene.pick(20_000, 50_000)
     variants = _variants(scene, jobs, 100)
     for peer in peers(scene):
         variants[peer.name] = partial(theirs, scene, peer, scene.pick(peer.short, peer.full), 100)
