@@ -209,7 +209,10 @@ class JobSource(Protocol):
 
 
 class Exchanged(NamedTuple):
-    """What an exchange has done: the jobs whose lease still held, and those that it leased."""
+    """What an exchange has done: the jobs that it completed, and those that it leased.
+
+    What it did not complete is settled by `settle`, which says whether the lease still held.
+    """
 
     written: Collection[int]
     found: Sequence[Delivery]

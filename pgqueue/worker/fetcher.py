@@ -133,7 +133,9 @@ class Fetcher:
             if isinstance(error, BackendError) and not isinstance(error, Unavailable):
                 return ()  # one half was refused; each by itself will tell which
             raise
-        tell(leaving, written)
+        tell([one for one in leaving if one.attempt.delivery.id in written], written)
+        if missed := [one for one in leaving if one.attempt.delivery.id not in written]:
+            self._outbox.give_back(missed)
         return found
 
     def _enough(self) -> bool:

@@ -94,13 +94,15 @@ async def test_a_deadlock_spends_no_attempt(
 ) -> None:
     """B35: the handler is its victim once, and sells both items when it runs again."""
     sell_one = "update stock set sold = sold + 1 where item = %s"
-    locked = asyncio.Event()
+    locked, ended = asyncio.Event(), asyncio.Event()
 
     @processors.process("audio", transactional=True, retries=0)
     async def sell(job: Job[None]) -> None:
         ran.append(job.attempt)
         async with job.connection() as mine:
             await mine.execute("set local deadlock_timeout = '10ms'")
+            if len(ran) > 1:  # else it could overtake the other one, and be the victim again
+                await soon(ended.wait())
             await mine.execute(sell_one, [1])
             locked.set()
             if len(ran) == 1:
@@ -115,6 +117,7 @@ async def test_a_deadlock_spends_no_attempt(
             pg.push("audio", None, on=conn)
             await soon(locked.wait())
             await aconn.execute(sell_one, [1])
+        ended.set()
         await drained(conn)
     assert (ran, sold(conn), census(conn)) == ([1, 1], [2, 2], {})
 

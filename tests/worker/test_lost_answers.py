@@ -131,8 +131,14 @@ async def test_a_claim_that_the_server_executes_only_later_is_found_too(
         await drained(conn)
 
 
+@pytest.mark.parametrize(("statement", "skip"), [("claim", 0), ("exchange", 3)])
 async def test_what_was_lost_takes_no_more_slots_than_are_free(
-    proxy: Proxy, far: Postgres, processors: Processors, conn: Connection
+    proxy: Proxy,
+    far: Postgres,
+    processors: Processors,
+    conn: Connection,
+    statement: str,
+    skip: int,
 ) -> None:
     """M21, A06: jobs that are found again are claimed ones, and fit into the rooms there are."""
     now, most = 0, 0
@@ -146,7 +152,7 @@ async def test_what_was_lost_takes_no_more_slots_than_are_free(
         now -= 1
 
     far.push_many("audio", range(20), on=conn)
-    cut = proxy.trap(spoken("claim"), at="done", act="cut", skip=3)
+    cut = proxy.trap(spoken(statement), at="done", act="cut", skip=skip)
     async with running(Worker(far, include=[processors], concurrency=2)):
         await drained(conn)
     assert cut.sprung.is_set()
@@ -177,7 +183,8 @@ async def test_an_outcome_whose_answer_is_lost_is_written_and_not_called_lost(
     again = proxy.trap(spoken(statement), at="ready")
     cut = proxy.trap(spoken(statement), at="done", act="cut")
     far.push("audio", 1, on=conn)
-    async with running(Worker(far, include=[processors], concurrency=1)):
+    # With a slot to spare, so that no claim takes the outcome along.
+    async with running(Worker(far, include=[processors], concurrency=2)):
         await soon(cut.sprung.wait())
         await soon(again.sprung.wait())
         again.release()

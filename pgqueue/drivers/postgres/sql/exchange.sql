@@ -1,10 +1,12 @@
 -- Remove completed jobs whose lease still holds, and lease up to :limit due jobs: one round trip, one commit.
 -- Both halves are those of complete.sql and claim.sql. A lapsed job among the completed ones is not leased
--- again by the same statement. Of the completed ones only those that were not held come back, without a token.
+-- again by the same statement. A claim waits for nobody: what another session has locked, or had, is not
+-- completed here, and a claim leaves xmax as xmin. What is not completed comes back, without a token.
 with done as (
   delete from pgqueue.jobs
   where id = any (:ids::bigint[])
     and lease = (:tokens::bigint[])[width_bucket(id, :ids::bigint[])]
+    and (xmax = xmin or xmax = '0')
   returning id
 ),
 claimed as (
