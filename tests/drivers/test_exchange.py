@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from time import monotonic
+from typing import Any
 
 import pgqueue_migrations
 import psycopg
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings
 
-from pgqueue.drivers.postgres.arrays import ints, texts
-from pgqueue.drivers.postgres.claims import CLAIM, EXCHANGE, RECALL
+from pgqueue.drivers.postgres.claims import CLAIM, EXCHANGE, RECALL, Claims
 from pgqueue.drivers.postgres.lanes import Lanes
 from pgqueue.drivers.postgres.settle import leased
 from pgqueue.drivers.postgres.statement import run
-from pgqueue.seam import Delivery, Lease
-from tests.drivers.store import Connection, claim, claim_parameters, count, extend, insert, lapse
+from pgqueue.seam import Claim, Delivery, Lease
+from tests.drivers.store import (
+    ENVELOPE,
+    Connection,
+    claim,
+    claim_parameters,
+    count,
+    extend,
+    insert,
+    lapse,
+)
 
 # No example leaves anything behind in the test's database.
 ONE_DATABASE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+Async = psycopg.AsyncConnection[Any]
+PATIENCE = 45.0
+SCHEDULE = """
+insert into pgqueue.scheduled_jobs (queue, envelope, run_at)
+values ('audio', %s, now() - interval '1 s')"""
 QUEUES = ["audio", "video", "mail"]
 
 
@@ -54,22 +69,20 @@ def ids(conn: Connection) -> list[int]:
     return [row[0] for row in conn.execute("select id from pgqueue.jobs order by id")]
 
 
-def test_it_completes_and_leases_in_one_commit(conn: Connection) -> None:
-    """M20: what is gone and what is leased became so in one transaction."""
-    first, second, third = insert(conn, "audio", 3)
-    done = held(conn, jobs=1)
-    with conn.transaction():
-        before = conn.execute("select pg_current_xact_id()::xid").fetchone()
-        missed, [found, other] = exchange(conn, done, {"audio": 2})
+def test_it_completes_and_leases(conn: Connection) -> None:
+    """What is done is gone, and what comes next is leased."""
+    _, second, third = insert(conn, "audio", 3)
+    missed, [found, other] = exchange(conn, held(conn), {"audio": 2})
     assert (missed, found.id, other.id) == ([], second, third)
     assert (found.token, found.attempt, found.lost, found.queue) == (8, 1, False, "audio")
-    assert ids(conn) == [second, third]
-    assert conn.execute("select distinct xmin from pgqueue.jobs").fetchall() == [before]
-    assert first == done[0].job
+    assert conn.execute("select id, lease from pgqueue.jobs").fetchall() == [
+        (second, 8),
+        (third, 8),
+    ]
 
 
-def test_outside_of_a_transaction_it_is_one_all_the_same(conn: Connection) -> None:
-    """M20: a claim that fails undoes the completions beside it."""
+def test_both_halves_are_one_commit(conn: Connection) -> None:
+    """A claim that fails undoes the completions beside it."""
     insert(conn, "audio", 2)
     done = held(conn)
     conn.execute("create function no() returns trigger language plpgsql as"
@@ -82,7 +95,7 @@ def test_outside_of_a_transaction_it_is_one_all_the_same(conn: Connection) -> No
 
 
 def test_a_stale_token_completes_nothing_and_is_told(conn: Connection) -> None:
-    """M20, P3: somebody else's lease; the others go all the same."""
+    """P4: somebody else's lease; the others go all the same."""
     stale, kept, _ = insert(conn, "audio", 3)
     done = held(conn, jobs=2)
     wrong = Lease(stale, 99)
@@ -94,12 +107,12 @@ def test_a_stale_token_completes_nothing_and_is_told(conn: Connection) -> None:
 
 
 def test_a_job_that_is_no_more_is_told(conn: Connection) -> None:
-    """M20: nobody's lease held."""
+    """P4: nobody's lease held."""
     assert exchange(conn, [Lease(12345, 7)], {"audio": 5}) == ([12345], [])
 
 
 def test_a_released_job_is_not_completed_but_leased(conn: Connection) -> None:
-    """M20, P3: the old attempt lost it, the new one has it."""
+    """P4: the old attempt lost it, the new one has it."""
     [job] = insert(conn, "audio")
     done = held(conn)
     conn.execute("update pgqueue.jobs set lease = null, worker = null, visible_at = now()")
@@ -111,7 +124,7 @@ def test_a_released_job_is_not_completed_but_leased(conn: Connection) -> None:
 def test_a_job_whose_lease_lapsed_is_completed_and_not_leased_again(
     conn: Connection, where: str
 ) -> None:
-    """M20, P3: its token still holds, and the same statement must not hand it out."""
+    """P3: its token still holds, and the same statement must not hand it out."""
     lapsed, fresh = insert(conn, "audio", 2)
     lanes = Lanes()
     claimed = claim(conn, {"audio": 1})
@@ -124,7 +137,7 @@ def test_a_job_whose_lease_lapsed_is_completed_and_not_leased_again(
 
 
 def test_a_lapsed_job_of_somebody_else_is_leased_as_lost(conn: Connection) -> None:
-    """M20: only those that are completed are left out."""
+    """Only those that are completed are left out."""
     lapsed, done = insert(conn, "audio", 2)
     both = held(conn, jobs=2)
     lapse(conn, lapsed)
@@ -133,14 +146,14 @@ def test_a_lapsed_job_of_somebody_else_is_leased_as_lost(conn: Connection) -> No
 
 
 def test_with_nothing_to_claim_it_completes(conn: Connection) -> None:
-    """M20: an empty queue costs no outcome."""
+    """An empty queue costs no outcome."""
     insert(conn, "audio", 3)
     assert exchange(conn, held(conn, jobs=3), {"audio": 3}) == ([], [])
     assert count(conn, "jobs") == 0
 
 
 def test_with_nothing_to_complete_it_is_a_claim(conn: Connection) -> None:
-    """M21: the second half is that of claim.sql, word for word."""
+    """The second half is that of claim.sql, word for word."""
     for queue in QUEUES:
         for priority in (3, 5):
             insert(conn, queue, 3, priority)
@@ -154,7 +167,7 @@ def test_with_nothing_to_complete_it_is_a_claim(conn: Connection) -> None:
 
 
 def test_queues_come_in_order_and_each_up_to_its_room(conn: Connection) -> None:
-    """M21: urgent lanes first, a queue's room, then the limit of all."""
+    """Urgent lanes first, a queue's room, then the limit of all."""
     jobs = {queue: insert(conn, queue, 4) for queue in QUEUES}
     urgent = insert(conn, "video", 1, priority=1)
     [done] = held(conn, "mail", 1)
@@ -166,7 +179,7 @@ def test_queues_come_in_order_and_each_up_to_its_room(conn: Connection) -> None:
 def test_what_another_session_has_locked_is_neither_waited_for_nor_completed(
     conn: Connection, direct_dsn: str
 ) -> None:
-    """M20: it comes back; a claim must not stand still for it."""
+    """It comes back; a claim must not stand still for it."""
     locked, free, fresh = insert(conn, "audio", 3)
     done = held(conn, jobs=2)
     with psycopg.connect(direct_dsn) as other:
@@ -195,7 +208,7 @@ def extended(conn: Connection, lease: Lease) -> None:
 def test_whatever_leased_a_job_it_is_completed_at_once(
     conn: Connection, by: str, then: Callable[[Connection, Lease], None] | None
 ) -> None:
-    """M20: none of our own statements leaves a mark that looks like another session's lock."""
+    """None of our own statements leaves a mark that looks like another session's lock."""
     insert(conn, "audio")
     [one] = held(conn) if by == "claim" else leases(exchange(conn, [], {"audio": 1})[1])
     if then is not None:
@@ -205,7 +218,7 @@ def test_whatever_leased_a_job_it_is_completed_at_once(
 
 
 def test_in_another_schema_it_is_the_same(conn: Connection, direct_dsn: str) -> None:
-    """M20, C05: every name in it follows the schema's."""
+    """Every name in it follows the schema's."""
     pgqueue_migrations.upgrade(direct_dsn, schema="reports")
     insert(conn, "audio", 2)
     conn.execute(
@@ -220,48 +233,45 @@ def test_in_another_schema_it_is_the_same(conn: Connection, direct_dsn: str) -> 
     assert conn.execute("select lease from pgqueue.jobs").fetchall() == [(None,), (None,)]
 
 
-TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
-HOSTILE = [
-    "",
-    "null",
-    "NULL",
-    '"',
-    "\\",
-    '\\"',
-    "a,b",
-    "{",
-    "}",
-    "{}",
-    "'",
-    " a ",
-    "\n\t",
-    "%s",
-    "ä😀",
-]
+def wanted(token: int) -> Claim:
+    """What a worker with five free slots asks for."""
+    rooms, lease = {"audio": 5}, timedelta(minutes=1)
+    return Claim(rooms=rooms, limit=5, token=token, lease=lease, worker="test")
 
 
-@given(st.lists(TEXT | st.sampled_from(HOSTILE)))
-@example(HOSTILE)
-@ONE_DATABASE
-def test_texts_arrive_as_they_are(conn: Connection, some: list[str]) -> None:
-    """M20, M62: whatever a queue is called, it is one element, and itself."""
-    found = conn.execute("select unnest(%s::text[])", (texts(some),)).fetchall()
-    assert [one for (one,) in found] == some
+async def test_a_worker_that_only_exchanges_finds_leases_that_have_lapsed(
+    conn: Connection, aconn: Async
+) -> None:
+    """P6: behind its cursors it looks now and then, without any claim."""
+    claims = Claims(["audio"], "pgqueue")
+    lapsed, _ = insert(conn, "audio", 2)
+    assert len(await claims.claim(aconn, wanted(7))) == 2
+    lapse(conn, lapsed)
+    deadline = monotonic() + PATIENCE
+    while not (found := (await claims.exchange(aconn, [], wanted(8))).found):
+        assert monotonic() < deadline
+        assert claims.plain(wanted(8).rooms)
+    assert [(one.id, one.lost) for one in found] == [(lapsed, True)]
 
 
-@given(st.lists(st.integers(-(2**63), 2**63 - 1)))
-@example([-(2**63), 2**63 - 1, 0, -1])
-@ONE_DATABASE
-def test_whole_numbers_arrive_as_they_are(conn: Connection, some: list[int]) -> None:
-    """M20: ids and tokens use every bit."""
-    found = conn.execute("select unnest(%s::bigint[])", (ints(some),)).fetchall()
-    assert [one for (one,) in found] == some
+async def test_a_worker_that_only_exchanges_promotes_what_is_due(
+    conn: Connection, aconn: Async
+) -> None:
+    """A scheduled job starts although no claim has room."""
+    claims = Claims(["audio"], "pgqueue")
+    assert await claims.claim(aconn, wanted(7)) == []
+    conn.execute(SCHEDULE, (ENVELOPE,))
+    claims.check()
+    [found] = (await claims.exchange(aconn, [], wanted(8))).found
+    assert found.queue == "audio"
+    assert count(conn, "scheduled_jobs") == 0
 
 
-def test_hostile_queues_are_claimed_from(conn: Connection) -> None:
-    """M20, M62: each gets the room that was meant for it, or is not there."""
-    insert(conn, "audio", 3)
-    rooms = dict.fromkeys([*HOSTILE, "audio"], 2)
-    [done] = held(conn)
-    missed, found = exchange(conn, [done], rooms)
-    assert (missed, [one.queue for one in found]) == ([], ["audio", "audio"])
+def test_where_dead_letters_come_first_or_lapsed_ones_behind_them_a_claim_has_to_look() -> None:
+    """An exchange would pass over them."""
+    both = Claims(["audio", "audio.dead"], "pgqueue")
+    alone = Claims(["audio"], "pgqueue")
+    assert alone.plain({"audio": 1})
+    assert not alone.plain({})
+    assert not both.plain({"audio.dead": 1, "audio": 1})
+    assert not both.plain({"audio": 1, "audio.dead": 1})  # its first sweep is due

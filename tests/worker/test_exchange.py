@@ -26,7 +26,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
 async def test_a_saturated_worker_writes_most_outcomes_with_its_claims(
     pg: Postgres, processors: Processors, conn: Connection, asked: Asked, concurrency: int
 ) -> None:
-    """M20, M21: each job is leased once and written once, by one of the two, in its slot."""
+    """A06: each job is leased once and written once, by one of the two, in its slot."""
     ran: list[int] = []
 
     @processors.process("audio")
@@ -46,7 +46,7 @@ async def test_a_saturated_worker_writes_most_outcomes_with_its_claims(
 async def test_other_outcomes_are_the_settlers(
     pg: Postgres, processors: Processors, conn: Connection, asked: Asked
 ) -> None:
-    """M20: a failed attempt among completed ones costs neither its backoff nor its attempts."""
+    """A failed attempt among completed ones costs neither its backoff nor its attempts."""
     ran: Counter[int] = Counter()
 
     @processors.process("audio", attempts=3)
@@ -72,7 +72,7 @@ def failing(asked: Asked) -> list[int]:
 async def test_a_processors_own_slots_are_never_one_too_few(
     pg: Postgres, processors: Processors, conn: Connection, asked: Asked
 ) -> None:
-    """A05, M21: those that leave make room at their own processor, and at no other."""
+    """A05, F11: those that leave make room at their own processor, and at no other."""
     gauges = {"audio": Gauge(), "video": Gauge()}
 
     @processors.process("audio", concurrency=1)
@@ -99,7 +99,7 @@ async def test_a_processors_own_slots_are_never_one_too_few(
 async def test_the_first_queue_is_emptied_before_the_second(
     pg: Postgres, processors: Processors, conn: Connection, asked: Asked
 ) -> None:
-    """A07, M21: a strict worker's exchanges keep the order."""
+    """C11: a strict worker's exchanges keep the order."""
     ran: list[str] = []
 
     @processors.process("audio")
@@ -127,7 +127,7 @@ async def test_dead_letters_beside_living_jobs_get_their_turn(
     asked: Asked,
     queues: list[str] | None,
 ) -> None:
-    """M21, P6: an exchange asks for none of them, a claim does."""
+    """An exchange asks for none of them, a claim does."""
     ran: Counter[int] = Counter()
     mourned: asyncio.Queue[int] = asyncio.Queue()
 
@@ -174,7 +174,7 @@ async def test_a_worker_until_so_many_jobs_claims_no_more(
 async def test_a_worker_until_nothing_is_left_completes_what_it_ran(
     pg: Postgres, processors: Processors, conn: Connection, asked: Asked
 ) -> None:
-    """C40: an exchange that finds nothing does not end it, nor does it hide what is left."""
+    """C40, E09: an exchange that finds nothing does not end it, nor does it hide what is left."""
     ran: list[int] = []
 
     @processors.process("audio")

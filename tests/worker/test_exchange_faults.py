@@ -119,7 +119,7 @@ async def test_an_outcome_that_is_refused_stops_neither_the_others_nor_the_claim
     asked: Asked,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """M20, C35: with it the whole exchange is; alone it is told, once."""
+    """C35: with it the whole exchange is; alone it is told, once."""
     held = Held(processors)
     held.go.set()
     refused, *_ = [patient.push("audio", number, on=conn) for number in range(JOBS)]
@@ -137,7 +137,7 @@ async def test_an_outcome_that_is_refused_stops_neither_the_others_nor_the_claim
 async def test_a_refused_claim_costs_no_outcome_and_ends_the_worker(
     patient: Postgres, processors: Processors, conn: Connection
 ) -> None:
-    """M20, M21: as it does without completions beside it."""
+    """As it does without completions beside it."""
     held = Held(processors)
     patient.push_many("audio", range(JOBS), on=conn)
     task = asyncio.create_task(Worker(patient, include=[processors], concurrency=2).run())
@@ -158,7 +158,7 @@ async def test_a_locked_job_costs_its_own_slot_alone(
     aconn: psycopg.AsyncConnection[Any],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """M20, M21: the settler waits for it; claims, and what leaves with them, do not."""
+    """The settler waits for it; claims, and what leaves with them, do not."""
     held = Held(processors)
     patient.push_many("audio", range(JOBS), on=conn)
     async with running(Worker(patient, include=[processors], concurrency=2)):
@@ -183,7 +183,7 @@ async def test_a_stop_while_an_exchange_is_under_way_writes_and_gives_back(
     at: Point,
     stops: int,
 ) -> None:
-    """B22, M20: what is done is done; what comes with it is not started, and not counted."""
+    """B22: what is done is done; what comes with it is not started, and not counted."""
     caplog.set_level("INFO", "pgqueue.worker")
     held = Held(processors)
     grace = "0s" if stops == 1 else "60s"
@@ -210,7 +210,7 @@ async def test_a_stop_while_an_exchange_is_under_way_writes_and_gives_back(
 async def test_an_exchange_that_is_lost_while_the_worker_stops_leaves_its_outcomes_to_be_written(
     proxy: Proxy, processors: Processors, conn: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """B22, M20: the settler stops last, and has them back by then."""
+    """B21, M20: the settler stops last, and has them back by then."""
     caplog.set_level("INFO", "pgqueue.worker")
     held = Held(processors)
     pg = Postgres(proxy.dsn, **PATIENT)

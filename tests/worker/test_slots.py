@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from pgqueue import LeaseLost, Postgres, Processors, Worker
+from pgqueue.processor import reachable
 from pgqueue.worker.slots import Slots
 from tests.worker.gauge import Gauge
 from tests.worker.running import Connection, census, drained, eventually, one, running, soon
@@ -137,6 +138,30 @@ async def test_a_slot_that_is_given_before_anybody_waits_for_it_is_noticed() -> 
     waiting = asyncio.create_task(slots.given())
     slots.give(None)
     await soon(waiting)
+
+
+def test_slots_that_are_about_to_be_given_count_where_they_belong(processors: Processors) -> None:
+    """A05: at the worker, and at their own processor alone; and they are still taken."""
+
+    @processors.process("audio", concurrency=1)
+    async def play(payload: int) -> None: ...
+
+    @processors.process("video", concurrency=2)
+    async def show(payload: int) -> None: ...
+
+    played, shown = reachable([processors]).values()
+    slots, queues = Slots(3, [played, shown]), ["audio", "video"]
+    for processor in (played, shown, shown):
+        slots.take(processor)
+    assert slots.rooms(queues) == {}
+    assert slots.rooms(queues, [shown]) == {"video": 1}
+    assert slots.rooms(queues, [played]) == {"audio": 1}
+    assert slots.rooms(queues, [played, shown, shown]) == {"audio": 1, "video": 2}
+    # The slot of a job that no processor wanted is the worker's alone.
+    assert slots.rooms(queues, [None]) == {}
+    assert slots.rooms(queues, [None, played]) == {"audio": 1}
+    assert slots.rooms(queues) == {}
+    assert slots.free == 0
 
 
 async def test_a_slot_that_was_given_is_no_reason_to_look_twice() -> None:

@@ -95,19 +95,23 @@ class Claims:
         return found
 
     def plain(self, rooms: Mapping[str, int]) -> bool:
-        """Return whether only jobs behind the cursors are to be looked for."""
+        """Return whether an exchange would look where a claim does: no dead letters come first.
+
+        Where some come later, only a claim sweeps the lanes behind them.
+        """
         first = next(iter(rooms), None)
         if first is None or dead_source(first) is not None:
             return False
-        return not (self._alarm.rings or self._recall.due or self._sweep.due)
+        return not (self._recall.due or (self._dead.served and self._sweep.due))
 
     async def exchange(
         self, conn: psycopg.AsyncConnection[Any], done: Sequence[Lease], claim: Claim
     ) -> Exchanged:
         """Complete jobs and lease others, those of the first queues that are no dead letters'."""
+        if self._alarm.rings:
+            await self._promote(conn)
         part = self._dead.before(claim)
-        cursors = self._lanes.cursors(part.rooms)
-        rows = await self._leasing(conn, self._exchanging, part, cursors, leased(done))
+        rows = await self._living(conn, self._exchanging, part, self._sweep.due, leased(done))
         found = [row for row in rows if not isinstance(row, int)]
         self._lanes.advance(found)
         missed = [row for row in rows if isinstance(row, int)]
@@ -135,14 +139,23 @@ class Claims:
     ) -> list[Delivery]:
         if dead:
             return await self._dead.claim(conn, part)
+        return await self._living(conn, self._claiming, part, sweeping)
+
+    async def _living(
+        self,
+        conn: psycopg.AsyncConnection[Any],
+        statement: Statement[Row],
+        part: Claim,
+        sweeping: bool,
+        more: Mapping[str, Any] | None = None,
+    ) -> list[Row]:
         if not sweeping:
-            cursors = self._lanes.cursors(part.rooms)
-            return await self._leasing(conn, self._claiming, part, cursors)
+            return await self._leasing(conn, statement, part, self._lanes.cursors(part.rooms), more)
         started = monotonic()
         cursors = [-1] * PRIORITIES * len(part.rooms)
-        found = await self._leasing(conn, self._claiming, part, cursors)
+        rows = await self._leasing(conn, statement, part, cursors, more)
         self._sweep.took(monotonic() - started)
-        return found
+        return rows
 
     async def _leasing(
         self,
@@ -150,9 +163,9 @@ class Claims:
         statement: Statement[Row],
         claim: Claim,
         cursors: list[int],
-        more: dict[str, Any] | None = None,
+        more: Mapping[str, Any] | None,
     ) -> list[Row]:
-        parameters = {
+        parameters: dict[str, Any] = {
             "queues": texts(claim.rooms),
             "rooms": ints(claim.rooms.values()),
             "cursors": ints(cursors),
@@ -162,7 +175,7 @@ class Claims:
             "worker": claim.worker,
         }
         try:
-            return await run(conn, statement, parameters | (more or {}))
+            return await run(conn, statement, {**parameters, **(more or {})})
         except BaseException as error:
             if unanswered(error):
                 self._recall.lost(claim, cursors)

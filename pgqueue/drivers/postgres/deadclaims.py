@@ -73,6 +73,11 @@ class DeadClaims:
         self.alarm = Alarm()
         self.alarm.set(None)
 
+    @property
+    def served(self) -> bool:
+        """Whether this worker has processors of dead letters."""
+        return bool(self._queues)
+
     async def claim(self, conn: psycopg.AsyncConnection[Any], claim: Claim) -> list[Delivery]:
         """Lease those that are due, at the addresses for which there is room."""
         parameters = {
