@@ -227,9 +227,9 @@ class Exchanging(Protocol):
         ...
 
     async def exchange(self, done: Sequence[Lease], claim: Claim) -> Exchanged:
-        """Complete attempts and lease due jobs, or neither; none of those in `done` is leased.
+        """Complete attempts and lease due jobs, or neither; none that it completes is leased.
 
-        It may find nothing where `claim` would.
+        It may leave out what is locked, and find nothing where `claim` would.
         """
         ...
 
