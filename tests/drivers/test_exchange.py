@@ -245,7 +245,7 @@ async def test_a_worker_that_only_exchanges_finds_leases_that_have_lapsed(
     """P6: behind its cursors it looks now and then, without any claim."""
     claims = Claims(["audio"], "pgqueue")
     lapsed, _ = insert(conn, "audio", 2)
-    assert len(await claims.claim(aconn, wanted(7))) == 2
+    assert len(await claims.claim(aconn, wanted(7), rung=False)) == 2
     lapse(conn, lapsed)
     deadline = monotonic() + PATIENCE
     while not (found := (await claims.exchange(aconn, [], wanted(8))).found):
@@ -259,7 +259,7 @@ async def test_a_worker_that_only_exchanges_promotes_what_is_due(
 ) -> None:
     """A scheduled job starts although no claim has room."""
     claims = Claims(["audio"], "pgqueue")
-    assert await claims.claim(aconn, wanted(7)) == []
+    assert await claims.claim(aconn, wanted(7), rung=False) == []
     conn.execute(SCHEDULE, (ENVELOPE,))
     claims.check()
     [found] = (await claims.exchange(aconn, [], wanted(8))).found

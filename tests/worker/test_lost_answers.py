@@ -12,7 +12,16 @@ from pgqueue import Abort, Job, Postgres, Processors, RetryAfter, Worker
 from tests.chaos.proxy import Proxy
 from tests.chaos.wire import spoken
 from tests.worker.conftest import QUICK
-from tests.worker.running import Connection, census, drained, eventually, one, running, soon
+from tests.worker.running import (
+    SLEEPING,
+    Connection,
+    census,
+    drained,
+    eventually,
+    one,
+    running,
+    soon,
+)
 
 # Nothing here may wait for a lease to lapse: it would take longer than any test.
 PATIENT = QUICK | {"lease": "10m", "heartbeat": "1s"}
@@ -173,18 +182,22 @@ async def test_an_outcome_whose_answer_is_lost_is_written_and_not_called_lost(
 ) -> None:
     """M20, P3: written again it finds no lease, for its own first time has ended that."""
     ran: list[int] = []
+    go = asyncio.Event()
 
     @processors.process("audio", attempts=3)
     async def run(job: Job[int]) -> None:
         ran.append(job.attempt)
+        await go.wait()
         if job.attempt == 1 and OUTCOMES[statement]:
             raise OUTCOMES[statement]
 
     again = proxy.trap(spoken(statement), at="ready")
     cut = proxy.trap(spoken(statement), at="done", act="cut")
     far.push("audio", 1, on=conn)
-    # With a slot to spare, so that no claim takes the outcome along.
+    # With a slot to spare and nothing to claim, so that no claim takes the outcome along.
     async with running(Worker(far, include=[processors], concurrency=2)):
+        await eventually(lambda: (len(ran), one(conn, SLEEPING)), (1, 1))
+        go.set()
         await soon(cut.sprung.wait())
         await soon(again.sprung.wait())
         again.release()
