@@ -269,6 +269,8 @@ class Worker:
         parts.runner.release()
         await first(parts.runner.idle(), within=_LAST_WORDS)
         parts.runner.abandon()
+        # What a claim under way has taken along comes back if that fails.
+        await first(services.fetching, within=max(deadline - monotonic(), _LAST_WORDS))
         parts.settler.stop()
         await first(services.settling, within=max(deadline - monotonic(), _LAST_WORDS))
         # What it has deleted it still has to say.

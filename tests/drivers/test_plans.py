@@ -166,7 +166,7 @@ def test_an_exchange_reads_what_it_completes_and_what_it_takes(filled: Connectio
     claimed = filled.execute(CLAIM.text, parameters).fetchall()
     done = {"ids": [row[0] for row in claimed], "tokens": [row[1] for row in claimed]}
     parameters |= done | {"cursors": [max(row[5] for row in claimed)] * 20}
-    plan, buffers = explained(filled, EXCHANGE, parameters, kept=False)
+    plan, buffers = explained(filled, EXCHANGE, parameters, workers=False)
     # The rows that it would have deleted look locked now: it would leave them to the settler.
     filled.execute("update pgqueue.jobs set worker = worker where lease is not null")
     general, touched = _kept(filled, EXCHANGE, parameters)

@@ -229,7 +229,7 @@ async def test_a_lease_that_was_lost_before_the_connection_is_called_lost(
         proxy.cut_all()
         conn.execute("update pgqueue.jobs set lease = 7, visible_at = now() + interval '1 min'")
         go.set()
-        await eventually(lambda: "Settler lost the database" in caplog.text, True)
+        await eventually(lambda: " lost the database" in caplog.text, True)
         proxy.refusing = False
         await eventually(lambda: "LeaseLost: job 1 (audio), attempt 1" in caplog.text, True)
         assert one(conn, "select lease from pgqueue.jobs") == 7

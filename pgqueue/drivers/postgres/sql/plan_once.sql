@@ -1,5 +1,5 @@
--- Plan each prepared statement once, for any numbers, which takes as long as to run it; and never so that it
--- reads a table from end to end or sorts, which would do while the tables are empty, and be kept.
+-- Plan each prepared statement once, for any numbers: planning takes as long as running.
+-- And never so that it reads a table from end to end or sorts, which would do while the tables are empty, and be kept.
 select set_config('plan_cache_mode', 'force_generic_plan', false),
   set_config('enable_seqscan', 'off', false),
   set_config('enable_sort', 'off', false)
