@@ -11,7 +11,7 @@ from pgqueue import Postgres, Queue
 from tests.chaos.apps.ordinary import FENCED, GATED, QUICK
 from tests.chaos.ledger import Ledger
 from tests.chaos.proxy import Proxy
-from tests.chaos.wire import spoken
+from tests.chaos.wire import COMPLETED, spoken
 from tests.chaos.workers import Worker, Workers
 from tests.worker.running import Connection, census, drained, eventually, one, soon
 
@@ -69,7 +69,7 @@ async def test_killed_before_its_outcomes_are_sent(
 ) -> None:
     """P1, P3, M01: done and not told: each of them runs once more."""
     pg.push_many(QUICK, JOBS, on=conn)
-    settle = proxy.trap(spoken("complete"), at="sent")
+    settle = proxy.trap(COMPLETED, at="sent")
     killed = workers.start(dsn=proxy.dsn)
     await soon(settle.sprung.wait())
     await killed.killed()
@@ -86,14 +86,14 @@ async def test_an_outcome_that_arrives_when_another_worker_runs_the_job_is_refus
     """P4, M04, K06: a statement of the killed worker, late on its way, does not end the attempt."""
     pg.push(GATED, 0, on=conn)
     ledger.open()
-    settle = proxy.trap(spoken("complete"), at="sent")
+    settle = proxy.trap(COMPLETED, at="sent")
     killed = workers.start(dsn=proxy.dsn)
     await soon(settle.sprung.wait())
     ledger.shut()
     await killed.killed()
     other = await workers.serving()
     await ledger.until("start", pid=other.pid)
-    executed = proxy.trap(spoken("complete"), at="ready")
+    executed = proxy.trap(COMPLETED, at="ready")
     settle.release()
     await soon(executed.sprung.wait())
     assert (census(conn), one(conn, ATTEMPTS)) == ({"leased": 1}, [2])
@@ -136,7 +136,7 @@ async def test_killed_when_its_outcomes_have_committed_and_before_it_knows(
 ) -> None:
     """P3, M01, M20: the jobs are done, and nobody runs them again."""
     pg.push(QUICK, 0, on=conn)
-    settle = proxy.trap(spoken("complete"), at="done")
+    settle = proxy.trap(COMPLETED, at="done")
     killed = workers.start(dsn=proxy.dsn)
     await soon(settle.sprung.wait())
     await killed.killed()

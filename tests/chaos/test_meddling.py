@@ -8,7 +8,7 @@ from pgqueue import Postgres
 from tests.chaos.apps.ordinary import FENCED, GATED, QUICK
 from tests.chaos.ledger import Ledger
 from tests.chaos.proxy import Proxy
-from tests.chaos.wire import spoken
+from tests.chaos.wire import COMPLETED, spoken
 from tests.chaos.workers import Workers
 from tests.worker.running import Connection, census, drained, one, soon
 
@@ -83,7 +83,7 @@ async def test_an_outcome_whose_answer_is_lost_is_neither_a_failure_nor_run_agai
 ) -> None:
     """M20, P3: the job is done, the worker reconnects, and calls nothing lost."""
     pg.push(QUICK, 0, on=conn)
-    settle = proxy.trap(spoken("complete"), at="done", act="cut")
+    settle = proxy.trap(COMPLETED, at="done", act="cut")
     worker = await workers.serving(dsn=proxy.dsn)
     await soon(settle.sprung.wait())
     pg.push(QUICK, 0, on=conn)

@@ -109,7 +109,7 @@ async def test_a_silent_connection_is_never_heard_again_and_a_new_one_is(proxy: 
 
 async def test_the_drivers_statements_are_recognized(proxy: Proxy, conn: Connection) -> None:
     async with Postgres(proxy.dsn) as pg:
-        pushed = proxy.trap(spoken("push"), at="done")
+        pushed = proxy.trap(spoken("push_brief"), at="done")
         push = asyncio.ensure_future(pg.push("audio", 1))
         await soon(pushed.sprung.wait())
         assert one(conn, "select count(*) from pgqueue.jobs") == 1

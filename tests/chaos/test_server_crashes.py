@@ -14,7 +14,7 @@ from tests.chaos.ledger import Ledger
 from tests.chaos.load import LONG, load, ran_once, settled
 from tests.chaos.proxy import Proxy
 from tests.chaos.traps import Point
-from tests.chaos.wire import spoken
+from tests.chaos.wire import COMPLETED, spoken
 from tests.chaos.workers import Workers
 from tests.worker.running import SLEEPING, eventually, one, soon
 
@@ -78,7 +78,7 @@ async def test_a_crash_in_the_middle_of_a_statement(
     """M22, K12, M20, M21: executed or not, and no answer: it neither loses nor doubles."""
     push(primary, *JOBS)
     async with Proxy(primary.dsn) as proxy:
-        trap = proxy.trap(spoken(statement), at=at)
+        trap = proxy.trap(COMPLETED if statement == "complete" else spoken(statement), at=at)
         worker = crew.start(dsn=proxy.dsn, **LONG)
         if statement == "complete":
             ledger.open()

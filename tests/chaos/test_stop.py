@@ -8,7 +8,7 @@ from pgqueue import Postgres
 from tests.chaos.apps.ordinary import FENCED, GATED, QUICK, THREAD
 from tests.chaos.ledger import Ledger
 from tests.chaos.proxy import Proxy
-from tests.chaos.wire import spoken
+from tests.chaos.wire import COMPLETED
 from tests.chaos.workers import Workers
 from tests.worker.running import Connection, census, drained, eventually, one, soon
 
@@ -68,7 +68,7 @@ async def test_an_outcome_that_waited_in_it_is_refused(
     pg.push(GATED, 0, on=conn)
     frozen = await workers.serving(dsn=proxy.dsn)
     await ledger.until("start")
-    settle = proxy.trap(spoken("complete"), at="sent")
+    settle = proxy.trap(COMPLETED, at="sent")
     ledger.open()
     await soon(settle.sprung.wait())
     frozen.signal(signal.SIGSTOP)

@@ -21,6 +21,10 @@ def spoken(name: str) -> str:
     return plain("\n".join(line for line in lines if not line.startswith("--")))
 
 
+COMPLETED = "lease = (?::bigint[])[width_bucket(id, ?::bigint[])]"
+"""What only a statement with outcomes says, whether or not it claims as well."""
+
+
 def plain(text: str) -> str:
     """A statement with every parameter as `?`, whoever has numbered or named them."""
     return _PARAMETER.sub("?", text)

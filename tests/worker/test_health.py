@@ -42,6 +42,9 @@ class Freezing(Source):
         await self._gate("claim")
         return await super().claim(claim)
 
+    def exchanges(self, rooms: Mapping[str, int]) -> bool:
+        return False
+
     async def settle(self, settlements: Sequence[Settlement]) -> Collection[int]:
         await self._gate("settle")
         return await super().settle(settlements)

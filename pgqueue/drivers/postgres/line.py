@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,6 +25,7 @@ class Line:
     def __init__(self, pool: Pool, *, patience: float) -> None:
         self._pool = pool
         self._patience = patience
+        self._using = asyncio.Lock()
         self._loan = AsyncExitStack()
         self._conn: psycopg.AsyncConnection[Any] | None = None
         self._until = 0.0
@@ -31,17 +33,18 @@ class Line:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         """Lend it to one at a time; after an error the pool decides what becomes of it."""
-        conn = self._conn
-        if conn is None or monotonic() > self._until or ended(conn):
-            conn = await self._renewed()
-        try:
-            with Deadline(conn, self._patience):
-                async with read_committed(conn):
-                    yield conn
-        except BaseException:
-            self._conn = None
-            await self._loan.__aexit__(*sys.exc_info())
-            raise
+        async with self._using:
+            conn = self._conn
+            if conn is None or monotonic() > self._until or ended(conn):
+                conn = await self._renewed()
+            try:
+                with Deadline(conn, self._patience):
+                    async with read_committed(conn):
+                        yield conn
+            except BaseException:
+                self._conn = None
+                await self._loan.__aexit__(*sys.exc_info())
+                raise
 
     async def close(self) -> None:
         """Give it back."""
