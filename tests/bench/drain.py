@@ -52,7 +52,7 @@ def s1(scene: Scene) -> None:
 
 def s2(scene: Scene) -> None:
     """Concurrency 1, 5 and 20, against the raw loop of the same batch."""
-    for concurrency, short, full in ((1, 300, 5_000), (5, 1_500, 20_000), (20, 5_000, 50_000)):
+    for concurrency, short, full in ((1, 2_000, 5_000), (5, 8_000, 20_000), (20, 20_000, 50_000)):
         jobs = scene.pick(short, full)
         found = scene.interleaved("S2", _variants(scene, jobs, concurrency))
         _rates(scene, "S2", found, concurrency)
