@@ -34,7 +34,7 @@ def peers(lines: Sequence[Line], axes: Any) -> bool:
         [one["value"] - one["low"] for one in found],
         [one["high"] - one["value"] for one in found],
     ]
-    colours = {"pgqueue": OURS, "raw loop": DIM}
+    colours = {"pgqueue": OURS, "raw loop": DIM, "raw loop, exchanging": DIM}
     bars = axes.barh(
         names,
         values,
