@@ -83,12 +83,14 @@ class Planned:
         self.touched(name)
 
     def touched(self, name: str) -> int:
-        """Run it, and return how many buffers it touched."""
+        """Run it, and return how many buffers it touched; fail if it was compiled for that."""
         values = ", ".join(["%s"] * len(self._names[name]))
         query = EXPLAIN + f"execute kept_{name}({values})".encode()
         with self._cursor.connection.transaction(force_rollback=True):
             self._cursor.execute(query, [ASKED[one] for one in self._names[name]])
-            return top(self._cursor.fetchone())[1]
+            row = self._cursor.fetchone()
+        assert "JIT" not in str(row)
+        return top(row)[1]
 
 
 @pytest.fixture(scope="module")
