@@ -41,10 +41,10 @@ class Peer(NamedTuple):
 
 
 PEERS = (
-    Peer("pgqueuer/psycopg", "pgqueuer", 2_000, 20_000, ("psycopg",), least=8.0),
+    Peer("pgqueuer/psycopg", "pgqueuer", 20_000, 50_000, ("psycopg",), least=8.0),
     Peer("pgqueuer/asyncpg", "pgqueuer", 20_000, 50_000, ("asyncpg",), least=3.0),
-    Peer("awa-pg", "awa", 3_000, 20_000, least=5.0),
-    Peer("procrastinate", "procrastinate", 300, 2_000),
+    Peer("awa-pg", "awa", 20_000, 50_000, least=5.0),
+    Peer("procrastinate", "procrastinate", 1_000, 5_000),
 )
 OTHERS = (
     Peer("chancy", "chancy", 1_000, 5_000),
