@@ -96,7 +96,7 @@ def pushes(lines: Sequence[Line], axes: Any) -> bool:
 def pickup(lines: Sequence[Line], axes: Any) -> bool:
     """Draw which part of the jobs has started after so many milliseconds."""
     found = newest(lines, "S6", key="samples")
-    names = {"worker": "push to start of the handler", "listener": "a bare LISTEN and NOTIFY"}
+    names = {"worker": "commit to start of the handler", "listener": "a bare LISTEN and NOTIFY"}
     for one in found:
         samples = sorted(one["samples"])
         shares = [100 * (n + 1) / len(samples) for n in range(len(samples))]
@@ -104,11 +104,12 @@ def pickup(lines: Sequence[Line], axes: Any) -> bool:
         axes.step(samples, shares, color=colour, where="post", label=names[one["variant"]])
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda ms, _: f"{ms:g}")
+    axes.xaxis.set_minor_formatter(lambda ms, _: f"{ms:g}" if f"{ms:e}"[0] in "245" else "")
     axes.axhline(99, color=DIM, linestyle="--", zorder=0)
     axes.text(axes.get_xlim()[0], 99, " 99 %", va="bottom", fontsize=8, color="#57606a")
     axes.set_ylim(0, 104)
     axes.legend(frameon=False, loc="lower right")
-    axes.set_title("From push to start, in an idle worker")
+    axes.set_title("From the commit of a push to its start, in an idle worker")
     axes.set_xlabel("ms")
     axes.set_ylabel("% of jobs")
     return bool(found)
