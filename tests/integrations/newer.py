@@ -31,6 +31,7 @@ WANTED = (
     "pytest-asyncio",
     "pytest-timeout",
     "sqlalchemy>=2.0,<2.1",
+    "uvloop",
 )
 _OURS = re.compile(r"^(django|sqlalchemy)\b", re.IGNORECASE)
 _FITS = "import sys, venv, ensurepip, sqlite3; sys.exit(sys.version_info < (3, 12))"
