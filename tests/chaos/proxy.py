@@ -80,6 +80,8 @@ class Proxy:
             writer.transport.abort()
             return
         self._relays.add(relay)
+        if self.refusing:  # since it was accepted: whoever cuts all connections means this one, too
+            relay.cut("cut")
         try:
             await relay.run()
         except asyncio.CancelledError:  # the end of the test, nobody's to report

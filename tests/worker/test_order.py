@@ -136,14 +136,14 @@ async def test_a_job_before_the_cursor_does_not_wait_for_the_whole_backlog(
         if payload == 50:
             await asyncio.to_thread(give_back, conn)
 
-    pg.push_many("audio", range(400), on=conn)
+    pg.push_many("audio", range(4_000), on=conn)
     conn.execute(
         "update pgqueue.jobs set lease = 1, attempt = 1, visible_at = now() + interval '1 hour'"
         " where envelope ->> 'payload' = '0'"
     )
     async with running(Worker(pg, include=[processors], concurrency=1)):
         await drained(conn)
-    assert ran.index(0) < 300
+    assert ran.index(0) < 3_900
 
 
 def give_back(conn: Connection) -> None:
