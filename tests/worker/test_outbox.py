@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
 
 from pgqueue.outcome import DeadLetter, Done, Failure, Outcome, Release, Retry
-from pgqueue.seam import Delivery
+from pgqueue.seam import Delivery, Exchanged
 from pgqueue.worker.attempt import Attempt
+from pgqueue.worker.fetcher import Appetite, Fetcher
 from pgqueue.worker.outbox import BATCH, Outbox, Pending, tell
+from pgqueue.worker.slots import Slots
+from pgqueue.worker.until import Until
+from tests.worker.running import PATIENCE, eventually
 
 MOMENT = datetime.now(UTC)
 LETTER = DeadLetter("audio", "exhausted", 1, (), MOMENT)
@@ -114,6 +122,43 @@ def test_a_completion_wakes_who_waits_for_it_and_else_the_settler() -> None:
     outbox.filled.clear()
     outbox.put(told.of(3, Done()))
     assert (len(woken), outbox.filled.is_set()) == (1, True)
+
+
+class Exchange:
+    """A source that is never asked: there is no room."""
+
+    def exchanges(self, rooms: object) -> bool:
+        return True
+
+    async def exchange(self, done: object, claim: object) -> Exchanged:
+        raise AssertionError
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_what_comes_while_claiming_ends_is_the_settlers_at_once(cancelled: bool) -> None:
+    """Nobody claims any more who could take it along, however the fetcher was ended."""
+    source: Any = Exchange()
+    told, outbox = Told(), Outbox()
+    nobody = Appetite(
+        worker="test",
+        queues=(),
+        strict=False,
+        lease=timedelta(minutes=1),
+        poll_interval=timedelta(minutes=1),
+    )
+    fetcher = Fetcher(source, Slots(1, []), outbox, nobody, lambda _: None, Until())
+    fetching = asyncio.create_task(fetcher.run())
+    await eventually(lambda: outbox.awaited is not None, True)
+    outbox.put(told.of(1, Done()))
+    assert not outbox.filled.is_set()
+    if cancelled:
+        fetching.cancel()
+    else:
+        fetcher.stop()
+    await asyncio.wait([fetching], timeout=PATIENCE)
+    assert outbox.filled.is_set()
+    assert outbox.awaited is None
+    assert len(outbox.batch()) == 1
 
 
 def test_each_is_told_whether_its_lease_held() -> None:
