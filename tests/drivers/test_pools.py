@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -13,8 +14,9 @@ from psycopg_pool import PoolClosed
 
 from pgqueue import Config, Postgres
 from pgqueue.drivers.postgres.pools import Pool, ThreadPool
+from pgqueue.drivers.postgres.session import ended
 from tests.drivers.store import Connection, count
-from tests.worker.running import eventually, one
+from tests.worker.running import PATIENCE, eventually, one
 
 PID = "select pg_backend_pid()"
 TURN_READ_ONLY = "set default_transaction_read_only = on"
@@ -101,6 +103,31 @@ async def test_a_connection_that_was_ended_while_idle_is_not_lent(
         assert await value(pool) not in pids
         assert await asyncio.to_thread(value_in_thread, threads) not in pids
     await asyncio.to_thread(threads.close, 1)
+
+
+def test_the_last_words_of_the_server_end_a_connection_before_it_hangs_up(
+    config: Config, conn: Connection
+) -> None:
+    """M22, M29: a server takes its time between the two."""
+    for _ in range(10):
+        with psycopg.connect(config.conninfo(), autocommit=True) as idle:
+            conn.execute("select pg_terminate_backend(%s)", [idle.info.backend_pid])
+            heard, _, _ = select.select([idle.pgconn.socket], [], [], PATIENCE)
+            assert heard
+            assert ended(idle)
+            assert idle.closed, "a pool would lend it again"
+
+
+def test_other_news_end_no_connection(config: Config, conn: Connection) -> None:
+    with psycopg.connect(config.conninfo(), autocommit=True) as idle:
+        idle.execute("listen news")
+        conn.execute("notify news, 'old'")
+        heard, _, _ = select.select([idle.pgconn.socket], [], [], PATIENCE)
+        assert heard
+        assert not ended(idle)
+        note = idle.pgconn.notifies()
+        assert note is not None
+        assert note.extra == b"old"
 
 
 async def test_a_closed_pool_lends_nothing(config: Config) -> None:

@@ -20,6 +20,7 @@ Async = psycopg.AsyncConnection[Any]
 SESSION: Final = load("session", lambda pid, committed: (pid, committed))
 PLAN_ONCE: Final = load("plan_once", lambda *_: None)
 _NOTHING: Final = contextlib.nullcontext()
+_LAST_WORDS: Final = ("FATAL", "PANIC")
 _READ_COMMITTED: Final = psycopg.IsolationLevel.READ_COMMITTED
 
 
@@ -73,17 +74,37 @@ def pooled(conn: Async | Blocking, pid: int) -> bool:
 
 
 def ended(conn: Async | Blocking) -> bool:
-    """Return whether an idle connection was ended from the other side; the server is not asked."""
+    """Return whether an idle connection was ended from the other side; the server is not asked.
+
+    The server's last words come before it hangs up: who has read them hangs up, too, for no other
+    will hear them.
+    """
     if conn.closed:
         return True
     looking = select.poll()
     looking.register(conn.pgconn.socket, select.POLLIN)
+    return bool(looking.poll(0)) and _said_goodbye(conn, looking)
+
+
+def _said_goodbye(conn: Async | Blocking, looking: select.poll) -> bool:
+    severities = set()
+
+    def hear(word: psycopg.errors.Diagnostic) -> None:
+        severities.add(word.severity_nonlocalized)  # libpq takes the rest away again
+
+    conn.add_notice_handler(hear)
     try:
         while looking.poll(0):
             conn.pgconn.consume_input()
+            conn.pgconn.is_busy()  # libpq hands out what it has read
     except psycopg.Error:
         return True
-    return False
+    finally:
+        conn.remove_notice_handler(hear)
+    if severities.isdisjoint(_LAST_WORDS):
+        return False
+    conn.pgconn.finish()
+    return True
 
 
 def _begin(conn: Async | Blocking, pid: int) -> None:
