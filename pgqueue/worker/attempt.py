@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
@@ -120,11 +120,23 @@ def wanted(registry: Mapping[Address, Processor], delivery: Delivery) -> Process
     return named or registry.get((delivery.queue, None))
 
 
-def limits_of(attempt: Attempt, configured: Limits) -> Limits:
-    """Return the policy in force: the push's word, then the processor's, then the settings'."""
-    processor = attempt.processor
-    limits = configured if processor is None else processor.policy.over(configured)
-    delivery = attempt.delivery
+def declared(
+    registry: Mapping[Address, Processor], configured: Callable[[str], Limits]
+) -> Callable[[Attempt], Limits]:
+    """Return what gives an attempt its processor's policy over that of the settings."""
+    known = {one.address: one.policy.over(configured(one.known_as)) for one in registry.values()}
+
+    def limits(attempt: Attempt) -> Limits:
+        processor = attempt.processor
+        if processor is None:
+            return configured(attempt.delivery.queue)
+        return known[processor.address]
+
+    return limits
+
+
+def in_force(delivery: Delivery, limits: Limits) -> Limits:
+    """Return the policy of one attempt: the push's word comes before what was declared."""
     if delivery.max_attempts is None and delivery.backoff is None and delivery.timeout is None:
         return limits
     try:

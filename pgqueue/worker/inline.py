@@ -18,7 +18,7 @@ from pgqueue.processor import Address, Processor
 from pgqueue.seam import Delivery, JobSource
 from pgqueue.worker import journal
 from pgqueue.worker.announce import announce
-from pgqueue.worker.attempt import Attempt, ended, limits_of, started, wanted
+from pgqueue.worker.attempt import Attempt, declared, ended, in_force, started, wanted
 from pgqueue.worker.dispatcher import Dispatcher, Skipped
 from pgqueue.worker.executors import Executors
 from pgqueue.worker.loan import Loan
@@ -39,7 +39,7 @@ class Inline:
     ) -> None:
         self._source = source
         self._registry = registry
-        self._configured = configured
+        self._declared = declared(registry, configured)
         self._middleware = middleware
         self._context = context
         self._listeners = listeners
@@ -60,9 +60,9 @@ class Inline:
         """Return what was raised: as the task's own error SystemExit would end the loop."""
         begun = monotonic()
         error: BaseException | None = None
-        limits, outcome = self._configured(attempt.delivery.queue), Done()
+        limits, outcome = self._declared(attempt), Done()
         try:
-            limits = replace(limits_of(attempt, limits), attempts=1)
+            limits = replace(in_force(attempt.delivery, limits), attempts=1)
             journal.begun(attempt.delivery)
             announce(self._listeners, started(attempt))
             await self._dispatch(attempt, processor, limits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import Context
 from dataclasses import replace
 from functools import partial
@@ -26,8 +26,9 @@ from pgqueue.worker.attempt import (
     Attempt,
     Interruption,
     claimed,
+    declared,
     ended,
-    limits_of,
+    in_force,
     refusal,
     started,
 )
@@ -59,13 +60,14 @@ class Runner:
         self._registry = registry
         self._slots = slots
         self._outbox = outbox
-        self._configured = configured
+        self._declared = declared(registry, configured)
         self._dispatcher = dispatcher
         self._stuck = stuck
         self._listeners = listeners
         self._running: dict[int, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = self._releasing = False
+        self._loop = asyncio.get_running_loop()  # to ask for it costs a call of the system
 
     def held(self) -> Sequence[Attempt]:
         """Return the attempts whose leases have to be kept."""
@@ -83,8 +85,7 @@ class Runner:
         if self._releasing:  # its claim was under way when the handlers were cancelled
             self._settle(attempt, Release())
             return
-        loop = asyncio.get_running_loop()
-        attempt.task = loop.create_task(self._run(attempt), context=Context())
+        attempt.task = self._loop.create_task(self._run(attempt), context=Context())
         self._tasks.add(attempt.task)
 
     def lose(self, lease: Lease) -> None:
@@ -119,13 +120,13 @@ class Runner:
 
     async def _run(self, attempt: Attempt) -> None:
         error: BaseException | None = None
-        limits = self._configured(attempt.delivery.queue)
+        limits = self._declared(attempt)
         outcome: Outcome | None = None
         try:
-            limits = limits_of(attempt, limits)
+            limits = in_force(attempt.delivery, limits)
             outcome = refusal(attempt, limits)
             if outcome is None:
-                attempt.answer = await self._handle(attempt, limits)
+                attempt.answer = await self._work(attempt, limits)
         # Not Exception: SystemExit and its like, raised by a handler, must end this attempt
         # alone, and not the loop with every other job in it.
         except BaseException as raised:
@@ -151,20 +152,27 @@ class Runner:
             announce(self._listeners, ended(attempt, outcome, seconds))
         self._settle(attempt, outcome)
 
-    async def _handle(self, attempt: Attempt, limits: Limits) -> Any:
+    def _work(self, attempt: Attempt, limits: Limits) -> Awaitable[Any]:
         delivery, processor = attempt.delivery, attempt.processor
         assert processor is not None
         journal.begun(delivery)
         if self._listeners:
             announce(self._listeners, started(attempt))
+        loan = Loan(self._source, attempt)
+        if limits.timeout is not None or processor.apart:
+            return self._guarded(attempt, processor, limits, loan)
+        return self._dispatcher.dispatch(delivery, processor, limits, loan)
+
+    async def _guarded(
+        self, attempt: Attempt, processor: Processor, limits: Limits, loan: Loan
+    ) -> Any:
         if processor.apart:
             await self._dispatcher.prepare(processor)
-        work = self._dispatcher.dispatch(delivery, processor, limits, Loan(self._source, attempt))
+        work = self._dispatcher.dispatch(attempt.delivery, processor, limits, loan)
         if limits.timeout is None:
             return await work
-        alarm = asyncio.get_running_loop().call_later(
-            limits.timeout.total_seconds(), self._interrupt, attempt, "timeout"
-        )
+        seconds = limits.timeout.total_seconds()
+        alarm = self._loop.call_later(seconds, self._interrupt, attempt, "timeout")
         try:
             return await work
         finally:
@@ -173,12 +181,12 @@ class Runner:
     def _interrupt(self, attempt: Attempt, why: Interruption) -> None:
         """Cancel a handler; one that swallows it is cancelled once more, and then given up."""
         if attempt.interrupt(why):
-            asyncio.get_running_loop().call_later(self._stuck.patience, self._insist, attempt, why)
+            self._loop.call_later(self._stuck.patience, self._insist, attempt, why)
 
     def _insist(self, attempt: Attempt, why: Interruption) -> None:
         if attempt.task is not None and not attempt.task.done():
             attempt.task.cancel(why)
-            asyncio.get_running_loop().call_later(self._stuck.patience, self._despair, attempt)
+            self._loop.call_later(self._stuck.patience, self._despair, attempt)
 
     def _despair(self, attempt: Attempt) -> None:
         if attempt.task is None or attempt.task.done() or attempt.abandoned:
@@ -196,7 +204,7 @@ class Runner:
         if attempt.interruption == "lost":
             outcome = None
         elif attempt.interruption == "timeout":
-            limits = limits_of(attempt, self._configured(attempt.delivery.queue))
+            limits = in_force(attempt.delivery, self._declared(attempt))
             outcome = self._outcome(attempt, _late(limits, ", and does not end"), limits)
         self._conclude(attempt, outcome)
 
@@ -204,6 +212,8 @@ class Runner:
         self, attempt: Attempt, error: BaseException | None, limits: Limits
     ) -> Outcome | None:
         """Return what becomes of the attempt; None if its lease is lost."""
+        if error is None and attempt.interruption != "lost":
+            return answered(attempt)
         if attempt.completed:
             if error is not None:
                 journal.raised_after_completion(attempt.delivery, error)
@@ -216,8 +226,6 @@ class Runner:
             return None
         if isinstance(error, Skipped):
             return Done(skipped=True)
-        if error is None:
-            return answered(attempt)
         if isinstance(error, asyncio.CancelledError):
             if attempt.interruption == "shutdown":
                 return Release()

@@ -12,7 +12,7 @@ from pgqueue.outcome import Dead, Retry, judge
 from pgqueue.policy import MAX_ATTEMPTS, Limits, Policy
 from pgqueue.processor import reachable
 from pgqueue.seam import Delivery
-from pgqueue.worker.attempt import Attempt, limits_of
+from pgqueue.worker.attempt import Attempt, declared, in_force
 
 CONFIG = Config.load(env=False, dsn="postgresql://db/app")
 CONFIGURED = Limits(attempts=CONFIG.attempts, backoff=fixed(9), timeout=None)
@@ -124,19 +124,26 @@ def attempt(*, pushed: dict[str, Any], processor: dict[str, Any]) -> Attempt:
     return Attempt(delivery, registered)
 
 
+def limits_of(attempt: Attempt) -> Limits:
+    """The policy that a worker goes by."""
+    assert attempt.processor is not None
+    registry = {attempt.processor.address: attempt.processor}
+    return in_force(attempt.delivery, declared(registry, lambda queue: CONFIGURED)(attempt))
+
+
 def test_the_pushs_word_counts_before_the_processors_and_that_before_the_settings() -> None:
     """F2, E06, E07: attempts and backoff at the push override the processor's."""
     said = {"attempts": 7, "backoff": fixed(7), "timeout": 7}
     quiet = attempt(pushed={}, processor={})
-    declared = attempt(pushed={}, processor=said)
+    named = attempt(pushed={}, processor=said)
     one = attempt(pushed={"max_attempts": 3}, processor=said)
     pushed = {"max_attempts": 3, "backoff": '{"first":5,"factor":2}', "timeout": 2.5}
     every = attempt(pushed=pushed, processor=said)
     seven = timedelta(seconds=7)
-    assert limits_of(quiet, CONFIGURED) == CONFIGURED
-    assert limits_of(declared, CONFIGURED) == Limits(attempts=7, backoff=fixed(7), timeout=seven)
-    assert limits_of(one, CONFIGURED) == Limits(attempts=3, backoff=fixed(7), timeout=seven)
-    assert limits_of(every, CONFIGURED) == Limits(
+    assert limits_of(quiet) == CONFIGURED
+    assert limits_of(named) == Limits(attempts=7, backoff=fixed(7), timeout=seven)
+    assert limits_of(one) == Limits(attempts=3, backoff=fixed(7), timeout=seven)
+    assert limits_of(every) == Limits(
         attempts=3,
         backoff=Backoff(first=timedelta(seconds=5), factor=2),
         timeout=timedelta(seconds=2.5),
@@ -164,4 +171,4 @@ def test_the_pushs_word_counts_before_the_processors_and_that_before_the_setting
 def test_a_stored_policy_that_cannot_be_read_rejects_the_job(pushed: dict[str, Any]) -> None:
     """E12: what another language wrote into the row is dead at once, and not a crash."""
     with pytest.raises(Rejected, match=r"^email: the policy of its push cannot be read: "):
-        limits_of(attempt(pushed=pushed, processor={}), CONFIGURED)
+        limits_of(attempt(pushed=pushed, processor={}))

@@ -163,7 +163,7 @@ async def test_a_job_whose_claim_was_under_way_at_the_stop_is_given_back(
     assert handlers.cancelled == [7]
 
 
-def test_a_claim_that_comes_too_late_is_given_back_without_a_start(processors: Processors) -> None:
+async def test_a_claim_that_comes_too_late_is_given_back_without_a_start() -> None:
     """B22: nothing is started once the handlers have been cancelled."""
     outbox = Outbox()
     limits = Limits(attempts=1, backoff=fixed(1), timeout=None)
