@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -14,12 +13,11 @@ from pgqueue.tracecontext import Carrier
 __all__ = ["WIRE_FORMAT_VERSION", "Carrier", "Envelope", "seal", "unseal"]
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True):
     """A payload as JSON text, and the context that travels beside it."""
 
     payload: bytes
-    carrier: Carrier = field(default_factory=dict)
+    carrier: Carrier = {}
 
 
 class _Wire(msgspec.Struct):

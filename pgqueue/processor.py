@@ -43,8 +43,9 @@ def _unresolved() -> Handler:
 class Processor:
     """The registered handler of an address, with its policy.
 
-    `queue` is what the storage calls it; the dead letters of a queue, `dead_of`, may be `known_as`
-    something else. `dead_letter` is that name where it was declared, by either's processor.
+    `queue` is what the storage calls it, and with the `name` its `address`; the dead letters of a
+    queue, `dead_of`, may be `known_as` something else. `dead_letter` is that name where it was
+    declared, by either's processor.
     """
 
     label: str
@@ -68,11 +69,10 @@ class Processor:
     apart: bool = False
     recycle: int | None = None
     resolve: Callable[[], Handler] = field(default=_unresolved, repr=False)
+    address: Address = field(init=False, repr=False)
 
-    @property
-    def address(self) -> Address:
-        """Where its jobs are addressed to."""
-        return (self.queue, self.name)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "address", (self.queue, self.name))
 
     @property
     def addresses(self) -> Sequence[Address]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from pgqueue.answer import Discard, Redrive
 from pgqueue.host import Handler
@@ -12,25 +12,27 @@ from pgqueue.processor import Processor
 from pgqueue.worker import journal
 from pgqueue.worker.attempt import Attempt
 
+_DONE: Final = Done()
+
 
 def answered(attempt: Attempt) -> Outcome:
     """Return what becomes of an attempt whose handler has returned."""
-    delivery, processor = attempt.delivery, attempt.processor
-    match attempt.answer:
-        case Redrive() | Discard() as answer if attempt.completed:
-            journal.answer_ignored(delivery, answer, "its transaction has ended the attempt")
-        case Redrive() | Discard() as answer if delivery.dead is None:
-            journal.answer_ignored(delivery, answer, "it is for dead letters, and this is a job")
-        case Redrive() | Discard() as answer:
-            return answer
-        case _ if delivery.dead is not None and processor is not None and processor.discards:
-            return Discard()
-    return Done()
+    delivery, processor, answer = attempt.delivery, attempt.processor, attempt.answer
+    if not isinstance(answer, Redrive | Discard):
+        handled = delivery.dead is not None and processor is not None and processor.discards
+        return Discard() if handled else _DONE
+    if attempt.completed:
+        journal.answer_ignored(delivery, answer, "its transaction has ended the attempt")
+    elif delivery.dead is None:
+        journal.answer_ignored(delivery, answer, "it is for dead letters, and this is a job")
+    else:
+        return answer
+    return _DONE
 
 
 def without_answer(handler: Handler, processor: Processor) -> Handler:
     """Return a handler that fails in its transaction rather than have its answer ignored."""
-    if processor.dead_of is None or not processor.transactional:
+    if processor.dead_of is None:
         return handler
     return _awaited(handler) if processor.is_async else _plain(handler)
 

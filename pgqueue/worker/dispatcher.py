@@ -95,20 +95,21 @@ class Dispatcher:
             call = partial(_surrounded, make, job, call)
         await call()
 
-    async def _attempt(self, job: Job[Any], processor: Processor, handler: Handler) -> Any:
-        handler = without_answer(handler, processor)
+    def _attempt(self, job: Job[Any], processor: Processor, handler: Handler) -> Awaitable[Any]:
+        if processor.transactional:
+            return self._transaction(job, processor, without_answer(handler, processor))
+        return self._executors.run(processor, handler, job)
+
+    async def _transaction(self, job: Job[Any], processor: Processor, handler: Handler) -> None:
         run = self._executors.run
-        if not processor.transactional:
-            return await run(processor, handler, job)
         for _ in range(_TRIES - 1):
             try:
                 await run(processor, handler, job, job.transaction())
-                return None
+                return
             except Exception as error:
                 if not _is_conflict(error):
                     raise
         await run(processor, handler, job, job.transaction())
-        return None
 
 
 async def _surrounded(make: JobContext, job: Job[Any], call: Call) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+from collections.abc import Awaitable
 from functools import partial
 from typing import Any
 
@@ -28,30 +29,32 @@ class Executors:
         if processor.apart:
             await self._children.prepare(processor)
 
-    async def run(
+    def run(
         self,
         processor: Processor,
         handler: Handler,
         job: Job[Any],
         scope: Scope[Any] | None = None,
-    ) -> Any:
-        """Call the handler, inside the scope if there is one, and return what it returns."""
+    ) -> Awaitable[Any]:
+        """Call the handler, inside the scope if there is one; await what it returns."""
         if processor.apart:
-            return await self._children.run(processor, job)
+            return self._children.run(processor, job)
         argument = job if processor.takes_job else job.payload
         if not processor.is_async:
             context = contextvars.copy_context()
             call = partial(_call, handler, argument, scope)
-            return await self._threads.run(job, lambda: context.run(call))
-        if scope is None:
-            return await handler(argument)
-        async with scope:
-            return await handler(argument)
+            return self._threads.run(job, lambda: context.run(call))
+        return handler(argument) if scope is None else _within(scope, handler, argument)
 
     def close(self) -> None:
         """Take no more: kill the processes, and leave a thread that is stuck in its handler."""
         self._threads.close()
         self._children.close()
+
+
+async def _within(scope: Scope[Any], handler: Handler, argument: Any) -> Any:
+    async with scope:
+        return await handler(argument)
 
 
 def _call(handler: Handler, argument: Any, scope: Scope[Any] | None) -> Any:

@@ -58,10 +58,11 @@ class Outbox:
 
     def completions(self) -> list[Pending]:
         """Give out completed jobs, to be told or given back."""
-        taken = list(islice(self._completions.values(), BATCH))
-        for one in taken:
-            del self._completions[one.attempt.delivery.id]
-        return taken
+        if len(self._completions) <= BATCH:
+            taken, self._completions = list(self._completions.values()), {}
+            return taken
+        some = list(islice(self._completions, BATCH))
+        return [self._completions.pop(job) for job in some]
 
     def batch(self) -> list[Pending]:
         """Give out what is first in line, of any kind, to be told or given back."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 
 from pgqueue.processor import Address, Processor
 
@@ -73,6 +72,11 @@ class Slots:
 
     async def given(self, within: float | None = None) -> None:
         """Wait, `within` seconds, for a slot that is free or became so since the last look."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                await self._given.wait()
+        if within is None:
+            await self._given.wait()
+            return
+        alarm = asyncio.get_running_loop().call_later(within, self.wake)
+        try:
+            await self._given.wait()
+        finally:
+            alarm.cancel()

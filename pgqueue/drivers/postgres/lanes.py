@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from time import monotonic
 
@@ -14,20 +15,18 @@ class Lanes:
     """One cursor a lane, kept in memory: what lies before it is left to the sweep."""
 
     def __init__(self) -> None:
-        self._cursors: dict[str, list[int]] = {}
+        self._cursors = defaultdict[str, list[int]](lambda: [-1] * PRIORITIES)
 
     def cursors(self, queues: Iterable[str]) -> list[int]:
         """Return the cursors of the queues' lanes, one list of ten after the other."""
-        return [cursor for queue in queues for cursor in self._of(queue)]
+        return [cursor for queue in queues for cursor in self._cursors[queue]]
 
     def advance(self, deliveries: Sequence[Delivery]) -> None:
         """Move the cursors behind the jobs that were claimed."""
         for delivery in deliveries:
-            lane = self._of(delivery.queue)
-            lane[delivery.priority] = max(lane[delivery.priority], delivery.position)
-
-    def _of(self, queue: str) -> list[int]:
-        return self._cursors.setdefault(queue, [-1] * PRIORITIES)
+            lanes = self._cursors[delivery.queue]
+            if lanes[delivery.priority] < delivery.position:
+                lanes[delivery.priority] = delivery.position
 
 
 # So short a sweep is worth its time whenever a worker finds nothing else.
