@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from sys import float_info
@@ -21,7 +21,9 @@ _LOCATION: Final = re.compile(r" - at (?:`key` in )?`\$[^`]*`$")
 _QUOTES_INPUT: Final = re.compile(r"(Invalid enum value|Invalid value) .*", re.DOTALL)
 _ENCODER: Final = msgspec.json.Encoder()
 # So many values are encoded at once: a few are enough to share what a call costs.
-_BLOCK: Final = 20
+_BLOCK: Final = 50
+# What holds JSON values more often than not, and needs no conversion then.
+_CONTAINERS: Final = (dict, list)
 _NUL: Final = b"\\u0000"
 
 # JSON that every storage gives back unchanged, to a depth that few payloads exceed.
@@ -62,8 +64,9 @@ def plain(value: object, *, where: str) -> Json:
 
 def encode(value: object, *, max_bytes: int, where: str) -> bytes:
     """Return a payload as JSON text, ready to be sealed; PayloadError as for `plain`."""
+    data = _sound(value) if isinstance(value, _CONTAINERS) else b""
     try:
-        data = _text(_to_builtins(value))
+        data = data or _text(_to_builtins(value))
     except Flaw as flaw:
         raise flaw.refusal(where) from None
     check_size(data, max_bytes, where)
@@ -106,26 +109,34 @@ class Codec(Generic[T]):
 
 def _text(found: Json) -> bytes:
     """Encode a JSON value, and walk through it, ten times slower, only if it may be unsound."""
-    try:
-        msgspec.convert((found,), _Sound)
-        data = msgspec.json.encode(found)
-    except (msgspec.ValidationError, UnicodeError, RecursionError):
-        data = _NUL
-    if _NUL in data:
+    data = _sound(found)
+    if not data:
         inspect(found)
-        data = msgspec.json.encode(found)
+        data = _ENCODER.encode(found)
     return data
 
 
 def _lines(values: Sequence[object]) -> list[bytes]:
     """Encode values that are all sound; return nothing if one may be not."""
+    many = _Sounds, _ENCODER.encode_lines
+    data = _sound(values, *many) if isinstance(values[0], _CONTAINERS) else b""
     try:
-        found = msgspec.to_builtins(values)
-        msgspec.convert((found,), _Sounds)
-        data = _ENCODER.encode_lines(found)
+        data = data or _sound(msgspec.to_builtins(values), *many)
     except Exception:
         return []
-    return [] if _NUL in data else data.splitlines()
+    return data.splitlines()
+
+
+def _sound(
+    found: Any, kind: type[msgspec.Struct] = _Sound, write: Callable[[Any], bytes] = _ENCODER.encode
+) -> bytes:
+    """Encode JSON values; return nothing if one may be unsound, or is none."""
+    try:
+        msgspec.convert((found,), kind)
+        data = write(found)
+    except Exception:
+        return b""
+    return b"" if _NUL in data else data
 
 
 def _to_builtins(value: object) -> Any:

@@ -21,6 +21,8 @@ TOO_DEEP: Final = f"is nested deeper than {MAX_DEPTH} levels; flatten it"
 _MOST: Final = 10**MAX_INT_LENGTH - 1
 _LEAST: Final = -(10 ** (MAX_INT_LENGTH - 1)) + 1
 _ENVELOPE_KEYS: Final = frozenset({"v", "payload", "traceparent", "tracestate", "baggage"})
+# A dict is told by its class, any other by what it can do, which takes longer.
+_MAPPINGS: Final = (dict, Mapping)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 
@@ -40,7 +42,7 @@ class Flaw(Exception):
 
 def is_sealed_shape(value: object) -> bool:
     """Tell whether a value looks like an envelope, which must not be wrapped again."""
-    if not isinstance(value, dict | Mapping) or "payload" not in value:
+    if not isinstance(value, _MAPPINGS) or "payload" not in value:
         return False
     version = value.get("v")
     number = isinstance(version, int | float) and not isinstance(version, bool)

@@ -14,7 +14,7 @@ from pgqueue.errors import PayloadError, Rejected
 from pgqueue.payload import Codec, encode, encode_many, plain
 from pgqueue.plain import Json
 from pgqueue.queue import Queue, refuse_address
-from pgqueue.sealing import refuse_sealed, wrap
+from pgqueue.sealing import refuse_sealed, wrap, wrap_many
 from pgqueue.topic import Topic, published
 
 T = TypeVar("T")
@@ -116,8 +116,16 @@ def sealed_many(
 ) -> list[bytes]:
     """Do the same with many, in half of the time."""
     name, most = queue.name, config.payload_max_bytes
-    texts = encode_many([checked(queue, one) for one in payloads], max_bytes=most, where=name)
-    return [wrap(name, text, config, end) for text in texts]
+    texts = encode_many(checked_many(queue, payloads), max_bytes=most, where=name)
+    return wrap_many(name, texts, config, end)
+
+
+def checked_many(queue: Queue[Any], payloads: Sequence[Any]) -> Sequence[Any]:
+    """Return payloads that their queue carries, as `checked` does each of them."""
+    dicts = queue.type in (Any, dict) and set(map(type, payloads)) == {dict}
+    if dicts and not any("payload" in one for one in payloads):
+        return payloads
+    return [checked(queue, one) for one in payloads]
 
 
 def checked(queue: Queue[Any], payload: object) -> object:

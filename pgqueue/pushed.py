@@ -32,6 +32,8 @@ class Ids(Sequence[Pushed]):
         """Take the ids of the pushes that came next."""
         start = len(self._ids)
         self._ids.extend(pushed)
+        if not pushed or not isinstance(pushed[0], Pushed):  # copied: all of them are new
+            return
         self._found.update(
             n for n, one in enumerate(pushed, start) if isinstance(one, Pushed) and not one.created
         )

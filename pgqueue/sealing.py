@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from pgqueue.config import Config
@@ -70,6 +71,13 @@ def wrap(queue: str, text: bytes, config: Config, closing: bytes) -> bytes:
             len(text),
         )
     return _OPENING + text + closing
+
+
+def wrap_many(queue: str, texts: Sequence[bytes], config: Config, closing: bytes) -> list[bytes]:
+    """Do the same with many."""
+    if max(map(len, texts), default=0) > config.payload_warn_bytes:
+        return [wrap(queue, text, config, closing) for text in texts]
+    return [_OPENING + text + closing for text in texts]
 
 
 def refuse_sealed(queue: str, payload: Any) -> None:

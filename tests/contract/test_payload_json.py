@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -28,6 +34,19 @@ SCALARS = (
 )
 ANY_TEXT = st.text(st.characters() | st.sampled_from('\0\ud800\udfff\\"u'))
 ANY_SCALAR = SCALARS | st.floats() | ANY_TEXT
+
+
+class Colour(StrEnum):
+    """Text to Python, and to JSON."""
+
+    RED = "red"
+
+
+@dataclass
+class Shape:
+    """What JSON has no form of its own for."""
+
+    corners: int
 
 
 def trees(scalars: st.SearchStrategy[Any], keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -144,6 +163,24 @@ def test_many_are_what_each_of_them_is(values: list[Any]) -> None:
     assert refusal(together) == refusal(each)
     if refusal(each) is None:
         assert together() == each()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"at": datetime(2026, 1, 2, tzinfo=UTC), "id": UUID(int=7)},
+        [Decimal("1.50"), Colour.RED, {Colour.RED}, (1, 2)],
+        OrderedDict(a=[Colour.RED, b"bytes"]),
+        {"shape": [Shape(1)]},
+        {Colour.RED: 1},
+        [True, 2**63 - 1, 1.5, None, "ä"],
+    ],
+    ids=repr,
+)
+def test_what_containers_hold_is_written_as_it_is_by_itself(value: Any) -> None:
+    """B11: whether they can be encoded as they are, or have to be converted first."""
+    assert sealed(value) == msgspec.json.encode(plain(value, where="audio"))
+    assert encode_many([value] * 2, max_bytes=1000, where="audio") == [sealed(value)] * 2
 
 
 @pytest.mark.parametrize(

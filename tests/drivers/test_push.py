@@ -128,6 +128,15 @@ def test_many_jobs_keep_their_order(pg: Postgres, conn: Connection) -> None:
     assert pg.push_many(SONGS, [], on=conn) == []
 
 
+def test_ids_with_others_in_between_are_each_its_own_jobs(pg: Postgres, conn: Connection) -> None:
+    """A copied job's id is told before it is there, and other sessions take some meanwhile."""
+    conn.execute("alter sequence pgqueue.jobs_id_seq increment by 3")
+    ids = pg.push_many("plain", range(200), on=conn)
+    rows = conn.execute("select id, (envelope -> 'payload')::int from pgqueue.jobs order by 1")
+    assert rows.fetchall() == [(one, n) for n, one in enumerate(ids)]
+    assert ids[1] - ids[0] == 3
+
+
 @pytest.mark.parametrize(
     ("payload", "error"),
     [
@@ -164,6 +173,8 @@ def test_a_sealed_value_is_not_wrapped_again(pg: Postgres, conn: Connection) -> 
     pg.push("plain", {"n": 1}, on=conn)
     with pytest.raises(ValueError, match="already sealed"):
         pg.push("plain", only_row(conn)["envelope"], on=conn)
+    with pytest.raises(ValueError, match="already sealed"):
+        pg.push_many("plain", [{"n": 1}, only_row(conn)["envelope"]], on=conn)
     assert count(conn, "jobs") == 1
 
 

@@ -31,7 +31,7 @@ PUSH_SEALED = load("push_sealed", Pushed.of)
 PUBLISH = load("publish", Pushed)
 PUBLISH_SCHEDULED = load("publish_scheduled", Pushed)
 RING = load("ring", bool)
-TAKE_IDS = load("take_ids", lambda ids, due, expires_at: (ids, due, expires_at))
+TAKE_IDS = load("take_ids", lambda *found: found)
 COPY = load("copy", tuple)
 COPY_BRIEF = load("copy_brief", tuple)
 COPY_SCHEDULED = load("copy_scheduled", tuple)
@@ -122,7 +122,9 @@ class Order(NamedTuple):
     def _copied(self) -> Talk[Sequence[int]]:
         said = self.said
         counted = {"count": len(self.envelopes), **self._parameters()}
-        [(ids, due, expires_at)] = yield Ask(TAKE_IDS, counted)
+        [(first, ids, due, expires_at)] = yield Ask(TAKE_IDS, counted)
+        if ids is None:
+            ids = range(first, first + len(self.envelopes))
         if said == NOTHING:
             yield Copy(COPY_BRIEF, rows(ids, [self.queue], self.envelopes, []))
             return cast("Sequence[int]", ids)
