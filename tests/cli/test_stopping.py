@@ -5,15 +5,23 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import Any
 
 import psycopg
 import pytest
 
 from tests.cli.commands import Running, Shell
+from tests.worker.running import PATIENCE
 
 Connection = psycopg.Connection[Any]
 
+WAITS = """
+select exists (
+  select from pg_locks
+  where locktype = 'advisory' and not granted
+    and database = (select oid from pg_database where datname = current_database())
+)"""
 
 both_loops = pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 
@@ -26,6 +34,14 @@ def worker_at(shell: Shell, queue: str, loop: str = "auto", **variables: str) ->
     with shell.running(*words, **variables) as worker:
         worker.until("running")
         yield worker
+
+
+def wait_for_its_statement(conn: Connection) -> None:
+    """Wait until the handler's statement waits: a cancellation before that the server ignores."""
+    deadline = monotonic() + PATIENCE
+    while conn.execute(WAITS).fetchone() != (True,):
+        assert monotonic() < deadline, "the handler's statement did not begin"
+        sleep(0.01)
 
 
 def attempts(conn: Connection) -> list[int]:
@@ -61,6 +77,7 @@ def test_the_second_signal_gives_the_running_job_back_uncounted(
         worker.signal(signal.SIGTERM)
         worker.until("is stopping")
         assert attempts(conn) == [1]
+        wait_for_its_statement(conn)
         worker.signal(number)
         worker.until("what runs is given back at once")
         assert worker.end() == code
