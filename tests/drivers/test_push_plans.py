@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pgqueue import Postgres
-from pgqueue.drivers.postgres.order import PUSH, PUSH_MANY, PUSH_SEALED, TAKE_IDS
+from pgqueue.drivers.postgres.order import PUSH, PUSH_BRIEF, PUSH_MANY, PUSH_SEALED, TAKE_IDS
 from pgqueue.drivers.postgres.statement import Statement
 from tests.drivers.store import ENVELOPE, Connection, count
 from tests.drivers.test_flat import touched
@@ -22,6 +22,7 @@ SAID: dict[str, Any] = {
 }
 CASES: list[tuple[Statement[Any], dict[str, Any], int]] = [
     (PUSH, {"envelope": ENVELOPE}, 1),
+    (PUSH_BRIEF, {"envelope": ENVELOPE}, 1),
     (PUSH_MANY, {"envelopes": [ENVELOPE] * BATCH}, BATCH),
     (TAKE_IDS, {"count": BATCH}, BATCH),
     (PUSH_SEALED, {"document": f'{{"queue": "audio", "envelopes": [{ENVELOPE}]}}'}, 1),
@@ -38,7 +39,9 @@ def hot(request: pytest.FixtureRequest, conn: Connection) -> Connection:
 
 
 @pytest.mark.parametrize(
-    ("statement", "more", "jobs"), CASES, ids=["push", "push_many", "take_ids", "push_sealed"]
+    ("statement", "more", "jobs"),
+    CASES,
+    ids=["push", "push_brief", "push_many", "take_ids", "push_sealed"],
 )
 def test_a_push_reads_no_job(
     hot: Connection, statement: Statement[Any], more: dict[str, Any], jobs: int

@@ -61,6 +61,7 @@ class Doorbell:
         self._trouble: str | None = None
         self._holding = self._asleep = self._waiting = False
         self._lone: asyncio.TimerHandle | None = None
+        self._speaking = asyncio.Lock()
         self._looks = self._tries = 0
 
     async def open(self) -> None:
@@ -75,6 +76,8 @@ class Doorbell:
         self._listening.cancel()
         self._stir()
         await self._side.stop()
+        async with self._speaking:  # a statement that is cancelled takes a while to end
+            pass
 
     @property
     def trouble(self) -> str | None:
@@ -128,6 +131,10 @@ class Doorbell:
             self._lone.cancel()
             self._lone = None
 
+    async def _spoken(self, word: str) -> None:
+        async with self._speaking:
+            await self._speak(word)
+
     async def _fall_asleep(self) -> None:
         self._holding = True
         # Not cancelled with the waiter: a slot may become free just now.
@@ -168,7 +175,7 @@ class Doorbell:
         return await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
 
     async def _speak_from_aside(self, word: str) -> None:
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._speak(word), self._loop))
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._spoken(word), self._loop))
 
     def _heard(self, queue: str) -> None:
         # Once is enough until the worker has noticed, however often it rings.
