@@ -7,7 +7,6 @@ import os
 import secrets
 import socket
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from time import monotonic
 from typing import NamedTuple
 
@@ -196,7 +195,7 @@ class Worker:
             slots,
             outbox,
             dispatcher,
-            configured=cache(self.driver.config.limits),
+            configured=self.driver.config.limits,
             stuck=executors.stuck,
             listeners=self.events,
         )

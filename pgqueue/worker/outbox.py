@@ -58,11 +58,8 @@ class Outbox:
 
     def completions(self) -> list[Pending]:
         """Give out completed jobs, to be told or given back."""
-        if len(self._completions) <= BATCH:
-            taken, self._completions = list(self._completions.values()), {}
-            return taken
-        some = list(islice(self._completions, BATCH))
-        return [self._completions.pop(job) for job in some]
+        jobs = list(islice(self._completions, BATCH))
+        return [self._completions.pop(job) for job in jobs]
 
     def batch(self) -> list[Pending]:
         """Give out what is first in line, of any kind, to be told or given back."""

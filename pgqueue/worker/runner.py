@@ -67,7 +67,7 @@ class Runner:
         self._running: dict[int, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = self._releasing = False
-        self._loop = asyncio.get_running_loop()  # to ask for it costs a call of the system
+        self._loop = asyncio.get_running_loop()  # up to Python 3.11 asking is a system call
 
     def held(self) -> Sequence[Attempt]:
         """Return the attempts whose leases have to be kept."""

@@ -27,6 +27,7 @@ _LINGER = 0.01
 DEGRADED_POLL: Final = 1.0
 # A bell that cannot be taken so many times in a row is not peeked at: somebody holds it.
 _TRIES = 20
+_ENDING = 2.0
 
 
 class Doorbell:
@@ -76,8 +77,10 @@ class Doorbell:
         self._listening.cancel()
         self._stir()
         await self._side.stop()
-        async with self._speaking:  # a statement that is cancelled takes a while to end
-            pass
+        # A statement that is cancelled takes a while to end, but none keeps the worker for long.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ENDING), self._speaking:
+                pass
 
     @property
     def trouble(self) -> str | None:
