@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pgqueue import Backoff, Config, ConfigError, Processors, Rejected, exponential, fixed
+from pgqueue import Backoff, Config, ConfigError, Processors, Queue, Rejected, exponential, fixed
 from pgqueue.outcome import Dead, Retry, judge
 from pgqueue.policy import MAX_ATTEMPTS, Limits, Policy
 from pgqueue.processor import reachable
@@ -148,6 +148,20 @@ def test_the_pushs_word_counts_before_the_processors_and_that_before_the_setting
         backoff=Backoff(first=timedelta(seconds=5), factor=2),
         timeout=timedelta(seconds=2.5),
     )
+
+
+def test_settings_speak_of_dead_letters_by_the_name_that_people_use() -> None:
+    """Of a renamed address, too, which the storage calls as ever."""
+    processors = Processors()
+    processors.process(Queue("email", dead_letter="email.lost").dead)(lambda payload: None)
+    asked: list[str] = []
+
+    def configured(queue: str) -> Limits:
+        asked.append(queue)
+        return CONFIGURED
+
+    declared(reachable([processors]), configured)
+    assert asked == ["email.lost"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pgqueue import Job, Postgres, Sync, Worker
+from pgqueue.worker.children import _Child
 from tests.worker.apart import LATER, LIMITED, ONCE, ORDERS, PLAIN, Order, processors
 from tests.worker.processes import process
 from tests.worker.running import Connection, census, drained, eventually, one, running
@@ -98,6 +99,24 @@ async def test_a_process_is_killed_at_its_timeout(
         await eventually(lambda: census(conn), {"dead": 1})
         assert not lives(int(text(file)))
     assert one(conn, LAST) == ("exhausted", 1, "TimeoutError: it took longer than 3s")
+
+
+async def test_the_start_of_a_process_is_not_on_its_first_jobs_time(
+    pg: Postgres, conn: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C37: a process may take longer to start than a job may take."""
+    start = _Child.start
+
+    async def slowly() -> _Child:
+        await asyncio.sleep(4)
+        return await start()
+
+    monkeypatch.setattr(_Child, "start", slowly)
+    pg.push(LIMITED, Order("write", str(tmp_path / "file")), on=conn)
+    async with running(Worker(pg, include=[processors])):
+        await drained(conn)
+    assert text(tmp_path / "file")
+    assert census(conn) == {}
 
 
 async def test_code_that_holds_the_interpreter_costs_no_lease(

@@ -82,16 +82,21 @@ async def test_each_outcome_is_told(
     assert 5 not in [one.job for one in hearing.of(AttemptStarted)]
 
 
+@pytest.mark.parametrize("heeds", [True, False])
 async def test_a_lost_lease_is_an_end_without_an_outcome(
-    pg: Postgres, processors: Processors, conn: Connection
+    pg: Postgres, processors: Processors, conn: Connection, heeds: bool
 ) -> None:
-    """Somebody else has the job now: there is nothing to tell of it."""
+    """Somebody else has the job now: nothing is told of it, even if the handler returned."""
     hearing, entered = Hearing(), asyncio.Event()
 
     @processors.process("audio")
     async def hold(payload: None) -> None:
         entered.set()
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if heeds:
+                raise
 
     pg.push("audio", None, on=conn)
     async with running(Worker(pg, include=[processors], events=[hearing])):
